@@ -1,0 +1,251 @@
+//! What the use cases need of the memory that nodes share. Two implementations hold to it
+//! (`crates/hub`): Redis, and one in process for a single node. One conformance suite proves both.
+//!
+//! Nothing here is the only copy of a message: a hub may forget everything at any time.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use switchboard_protocol::{
+    ConversationId, DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
+};
+
+use crate::rate::Rate;
+
+/// What a hub method gives.
+pub type HubResult<T> = Result<T, HubError>;
+
+/// Why a hub method did not do what it was asked: the shared memory is away, or not in time.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("hub unavailable: {0}")]
+pub struct HubError(pub String);
+
+/// Where events are sent to and listened for. The organization is always beside it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Room {
+    /// Every socket of the organization.
+    Organization,
+    /// Every socket of one user.
+    User(UserId),
+    /// The sockets that follow a conversation.
+    Conversation(ConversationId),
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Organization => f.write_str("org"),
+            Self::User(user) => write!(f, "user:{user}"),
+            Self::Conversation(conversation) => write!(f, "conversation:{conversation}"),
+        }
+    }
+}
+
+/// A room of an organization: what a node subscribes to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Channel {
+    pub organization: OrganizationId,
+    pub room: Room,
+}
+
+/// An event on its way to sockets. `data` is the payload as it will go over the wire: it is
+/// written once, by the publisher.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BusEvent {
+    /// The channel that carries it.
+    pub channel: Channel,
+    /// The rooms (of the same organization) whose sockets get it, each socket once; empty: the
+    /// room of the channel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audience: Vec<Room>,
+    /// Name of the server event.
+    pub name: String,
+    /// Its payload, as JSON.
+    pub data: Box<RawValue>,
+    pub class: DeliveryClass,
+    /// The conversation's `rev`, when it is to be put in order in a conversation's room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rev: Option<i64>,
+    /// Public id of the socket that has heard of it by its ack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<String>,
+    /// Sockets that get it first enter this conversation's room, following it from after `rev`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enters: Option<Enters>,
+    /// When what it tells of was stored or happened.
+    pub at: Timestamp,
+}
+
+/// A room to be entered on receipt of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enters {
+    pub conversation: ConversationId,
+    /// What the socket knows already.
+    pub rev: i64,
+}
+
+/// Publish and subscribe. Every implementation is made together with the receiving end of a
+/// bounded queue, on which every event of every subscribed channel arrives, this node's own
+/// included, each publisher's in the order in which it was published. When the queue is full the
+/// hub waits for it: events are not dropped on this side.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Listens to these channels. They are live when this returns.
+    async fn subscribe(&self, channels: &[Channel]) -> HubResult<()>;
+
+    /// Stops listening.
+    async fn unsubscribe(&self, channels: &[Channel]) -> HubResult<()>;
+
+    /// Sends an event to every node that listens to its channel. This node, if it listens, gets it
+    /// even when the shared memory is away; then the error says that the others did not.
+    async fn publish(&self, event: BusEvent) -> HubResult<()>;
+}
+
+/// A device, as presence knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Public socket id: unique in the cluster.
+    pub socket: String,
+    /// What it says of itself: `Online` or `Away`.
+    pub status: PresenceStatus,
+}
+
+/// Something that may change how present a user is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PresenceChange {
+    /// A device came to this node, or tells a new status of itself.
+    Device(Device),
+    /// A device went. When it was the last, the user stays as announced until `Settle`.
+    Gone {
+        /// Public socket id.
+        socket: String,
+    },
+    /// The grace after the last device is over: whoever still has none is offline.
+    Settle,
+    /// The user chose. `status` `None` is `auto`; `custom_status` as in the call.
+    Choose {
+        status: Option<PresenceStatus>,
+        custom_status: Option<Option<String>>,
+    },
+}
+
+/// What a change came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceOutcome {
+    /// The presence that others see now.
+    pub presence: Presence,
+    /// Whether others see something else than before: the one caller in the cluster that gets
+    /// `true` announces it.
+    pub changed: bool,
+    /// Live devices left, over all nodes.
+    pub devices: u32,
+}
+
+/// Who is there. A user's presence is the strongest over live devices (online > away), unless the
+/// user chose one; without devices it is offline. Devices belong to the node that told of them and
+/// go with its lease.
+#[async_trait]
+pub trait PresenceBook: Send + Sync {
+    /// Applies a change, atomically in the cluster. `at` is the time for `lastSeenAt`.
+    async fn presence_change(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        change: PresenceChange,
+        at: Timestamp,
+    ) -> HubResult<PresenceOutcome>;
+
+    /// The presence of each of these users, in this order; one round trip, whatever the count.
+    async fn presence_of(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<Presence>>;
+
+    /// Drops the devices of nodes whose lease is over (each such node by one caller only) and
+    /// returns the users who have no device left: they are due to be settled after the grace.
+    async fn reap_dead_nodes(&self) -> HubResult<Vec<(OrganizationId, UserId)>>;
+}
+
+/// Who is typing.
+#[async_trait]
+pub trait TypingBook: Send + Sync {
+    /// Notes that somebody types; lasts for `ttl`. `true` when this is news to the others.
+    async fn typing_start(
+        &self,
+        channel: &Channel,
+        user: &UserId,
+        ttl: Duration,
+    ) -> HubResult<bool>;
+
+    /// Notes that somebody stopped. `true` when this is news to the others. With `only_expired`,
+    /// somebody who went on typing (on whichever node) is left alone.
+    async fn typing_stop(
+        &self,
+        channel: &Channel,
+        user: &UserId,
+        only_expired: bool,
+    ) -> HubResult<bool>;
+}
+
+/// What a token bucket says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// A token was taken.
+    Admitted,
+    /// None was left; there will be one after this time.
+    RefusedFor(Duration),
+}
+
+/// Token buckets, shared by all nodes.
+#[async_trait]
+pub trait Buckets: Send + Sync {
+    /// Takes one token from a user's bucket. A bucket that was never used, or not for long, is
+    /// full. The hub's time counts, not the node's.
+    async fn take(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        bucket: &str,
+        rate: Rate,
+    ) -> HubResult<Admission>;
+}
+
+/// A node, as the others see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeInfo {
+    /// Unique in the cluster, and new with each start.
+    pub id: String,
+    pub version: String,
+    pub started_at: Timestamp,
+    pub connections: u64,
+}
+
+/// Which nodes there are.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Registers this node or renews its lease; to be called more often than every 5 s (the lease
+    /// lasts 15 s).
+    async fn renew_lease(&self, node: &NodeInfo) -> HubResult<()>;
+
+    /// Gives the lease back.
+    async fn leave(&self) -> HubResult<()>;
+
+    /// The nodes whose lease is valid.
+    async fn nodes(&self) -> HubResult<Vec<NodeInfo>>;
+}
+
+/// Everything that nodes share.
+#[async_trait]
+pub trait Hub: Bus + PresenceBook + TypingBook + Buckets + Registry + fmt::Debug {
+    /// Whether the shared memory answers.
+    async fn ping(&self) -> HubResult<()>;
+
+    /// Flushes what is under way and closes the connections.
+    async fn close(&self);
+}

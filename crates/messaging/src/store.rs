@@ -1,0 +1,340 @@
+//! What the use cases need of a database. Two implementations hold to it (`crates/store`), proved
+//! by one conformance suite.
+//!
+//! Every method is bounded to one organization: a row of another one is as good as not there.
+//! Writes decide what they may do under the lock that they take, so that of two racing calls the
+//! one that commits first wins; a write that is refused changes nothing.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use switchboard_protocol::calls::Window;
+use switchboard_protocol::{
+    Context, Conversation, ConversationId, ConversationStatus, ConversationView, Kind, Member,
+    Message, MessageId, MessageType, OrganizationId, Receipt, ServerEvent, Timestamp, UserId,
+};
+
+/// What a store method gives.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Why a store method did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The rules said no; nothing was written.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// The database could not be reached, or not in time. Whether a write happened may be unknown;
+    /// repeating it with the same client id is safe.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// The database answered something that should not be.
+    #[error("database error: {0}")]
+    Internal(String),
+}
+
+/// Why the rules said no.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// No such conversation in this organization.
+    NoConversation,
+    /// No such message in this organization.
+    NoMessage,
+    /// The caller is not an active member.
+    NotMember,
+    /// The caller may read only.
+    ReadOnly,
+    /// Neither the sender nor, where that would do, an owner or admin.
+    NotAllowed,
+    /// The message is older than the edit window.
+    WindowPassed,
+    /// The conversation is archived.
+    Archived(Box<ConversationView>),
+    /// `expectedVersion` is not the version that is stored.
+    Stale(Box<Message>),
+    /// The message is a tombstone.
+    Tombstone(Box<Message>),
+    /// `replyTo` is not a message of the conversation.
+    UnknownReply,
+    /// A watermark beyond the newest message.
+    BeyondLast(i64),
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Who looks: a user of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Viewer {
+    pub organization: OrganizationId,
+    pub user: UserId,
+}
+
+/// A conversation to be made. All ids and times come from the caller.
+#[derive(Clone, Debug)]
+pub struct NewConversation {
+    pub id: ConversationId,
+    pub creator: Viewer,
+    pub kind: Kind,
+    /// Everybody but the creator, each once. For a direct one exactly one.
+    pub others: Vec<UserId>,
+    pub title: Option<String>,
+    pub context: Option<Context>,
+    pub metadata: Map<String, Value>,
+    pub client_conversation_id: Option<String>,
+    pub at: Timestamp,
+}
+
+/// A conversation that was made, or was there already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Created {
+    pub view: ConversationView,
+    /// Active members, the creator first, at most as many as were named at creation.
+    pub members: Vec<UserId>,
+    /// `false` when the same direct pair and context, or the same creator's
+    /// `clientConversationId`, had one already.
+    pub created: bool,
+}
+
+/// A conversation and the caller's place in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Membership {
+    pub conversation: Conversation,
+    /// `None` when the caller is not an active member.
+    pub member: Option<Member>,
+}
+
+/// Where a conversation stands; enough to follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub conversation: ConversationId,
+    pub rev: i64,
+    pub member_count: i64,
+}
+
+/// A page of a user's conversations: newest activity (last message, else creation) first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPage {
+    pub status: ConversationStatus,
+    /// Only what comes after this place in the order.
+    pub after: Option<(Timestamp, ConversationId)>,
+    pub limit: i64,
+}
+
+/// A message to be stored. Content is clean and within its limits already.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    pub id: MessageId,
+    pub conversation: ConversationId,
+    pub sender: Viewer,
+    pub kind: MessageType,
+    pub content: String,
+    pub reply_to: Option<MessageId>,
+    pub metadata: Map<String, Value>,
+    pub client_message_id: Option<String>,
+    pub at: Timestamp,
+}
+
+/// A message that was stored, or had been.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Appended {
+    pub message: Message,
+    /// The same sender's `clientMessageId` was in this conversation already: this is that message,
+    /// as it is now, and nothing was written.
+    pub duplicate: bool,
+}
+
+/// New content for a message.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    pub message: MessageId,
+    pub editor: Viewer,
+    pub content: String,
+    pub expected_version: Option<i64>,
+    /// Messages created before this moment can no longer be edited.
+    pub not_before: Option<Timestamp>,
+    pub at: Timestamp,
+}
+
+/// A message to be made a tombstone.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    pub message: MessageId,
+    pub by: Viewer,
+    pub at: Timestamp,
+}
+
+/// A tombstone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deleted {
+    pub message: Message,
+    /// `false` when it was one already: nothing was written.
+    pub changed: bool,
+}
+
+/// Which watermark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptKind {
+    /// It reached a device.
+    Delivered,
+    /// It was read, and so delivered too.
+    Read,
+}
+
+/// A watermark to be moved forward.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    pub viewer: Viewer,
+    pub conversation: ConversationId,
+    pub kind: ReceiptKind,
+    pub up_to_seq: i64,
+    pub at: Timestamp,
+}
+
+/// Where a member's watermarks are now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advanced {
+    pub delivered_seq: i64,
+    pub read_seq: i64,
+    /// As in [`ConversationView::unread_count`].
+    pub unread_count: i64,
+    /// Whether the asked-for watermark moved.
+    pub moved: bool,
+}
+
+/// One page of what changed since a `rev`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncPage {
+    pub conversation: Conversation,
+    /// Messages whose last change is after the asked-for `rev`, ascending by `rev`.
+    pub messages: Vec<Message>,
+    /// Members whose membership changed after it, ascending by the `rev` of that change; those who
+    /// left have `left_at`.
+    pub members: Vec<Member>,
+    /// Watermarks of all active members (at most 1,000).
+    pub receipts: Vec<Receipt>,
+    /// How far this page is complete: the next `after_rev`.
+    pub rev: i64,
+    pub has_more: bool,
+}
+
+/// A durable change, read back for whoever missed its event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub rev: i64,
+    /// The event, with the object as it is now but with this change's `rev`.
+    pub event: ServerEvent,
+}
+
+/// The database, as the use cases see it.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Makes a conversation (`rev` 1) or returns the one that is there; see [`Created::created`].
+    async fn create_conversation(&self, new: NewConversation) -> StoreResult<Created>;
+
+    /// A conversation and the viewer's place in it; `None` when there is no such conversation.
+    async fn membership(
+        &self,
+        viewer: &Viewer,
+        conversation: ConversationId,
+    ) -> StoreResult<Option<Membership>>;
+
+    /// A conversation as this member sees it; `None` when not there or not an active member.
+    async fn view(
+        &self,
+        viewer: &Viewer,
+        conversation: ConversationId,
+    ) -> StoreResult<Option<ConversationView>>;
+
+    /// A page of the viewer's conversations.
+    async fn list(&self, viewer: &Viewer, page: ListPage) -> StoreResult<Vec<ConversationView>>;
+
+    /// Active members in order of joining, at most `limit`.
+    async fn members(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        limit: i64,
+    ) -> StoreResult<Vec<Member>>;
+
+    /// Heads of the active conversations that the viewer is an active member of, newest activity
+    /// first, at most `limit`.
+    async fn heads_of(&self, viewer: &Viewer, limit: i64) -> StoreResult<Vec<Head>>;
+
+    /// Where these conversations stand now; those that are not there are left out.
+    async fn heads(
+        &self,
+        organization: &OrganizationId,
+        conversations: &[ConversationId],
+    ) -> StoreResult<Vec<Head>>;
+
+    /// Unread messages over all active conversations of the viewer.
+    async fn total_unread(&self, viewer: &Viewer) -> StoreResult<i64>;
+
+    /// Stores a message under the conversation's next `seq` and `rev`. Calls that arrive while a
+    /// commit is in flight share the next one. Refusals: `NoConversation`, `NotMember`,
+    /// `ReadOnly`, `Archived`, `UnknownReply`.
+    async fn append(&self, new: NewMessage) -> StoreResult<Appended>;
+
+    /// Replaces a message's content under the next `rev`. Refusals: `NoMessage`, `NotMember`,
+    /// `NotAllowed`, `Archived`, `Tombstone`, `Stale`, `WindowPassed` (checked in this order).
+    async fn edit(&self, edit: Edit) -> StoreResult<Message>;
+
+    /// Makes a message a tombstone under the next `rev`. Refusals: `NoMessage`, `NotMember`,
+    /// `NotAllowed` (neither the sender nor an owner or admin).
+    async fn delete(&self, deletion: Deletion) -> StoreResult<Deleted>;
+
+    /// A message; `None` when it is not there.
+    async fn message(
+        &self,
+        organization: &OrganizationId,
+        message: MessageId,
+    ) -> StoreResult<Option<Message>>;
+
+    /// Conversation and `seq` of each of these messages that is there, in no particular order.
+    async fn positions(
+        &self,
+        organization: &OrganizationId,
+        messages: &[MessageId],
+    ) -> StoreResult<Vec<(ConversationId, i64)>>;
+
+    /// Messages in ascending `seq`, at most `limit`, tombstones included.
+    async fn history(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        window: Window,
+        limit: i64,
+    ) -> StoreResult<Vec<Message>>;
+
+    /// One page of what changed after `after_rev`. Refusal: `NoConversation`.
+    async fn sync(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        after_rev: i64,
+        limit: i64,
+    ) -> StoreResult<SyncPage>;
+
+    /// Moves a watermark forward, never back. Refusals: `NoConversation`, `NotMember`,
+    /// `BeyondLast`.
+    async fn advance(&self, advance: Advance) -> StoreResult<Advanced>;
+
+    /// Every change with `after_rev < rev <= up_to_rev`, ascending, one per `rev`.
+    async fn changes(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        after_rev: i64,
+        up_to_rev: i64,
+    ) -> StoreResult<Vec<Change>>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> StoreResult<()>;
+
+    /// Finishes what is queued and closes the connections.
+    async fn close(&self);
+}
