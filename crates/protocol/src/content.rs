@@ -7,13 +7,19 @@
 //! makes it text. So the result never has a `<` before one of those characters, and `1 < 2` or
 //! `R&D` were never touched.
 
-/// The stored form of `raw`; may be empty.
-pub fn clean(raw: &str) -> String {
-    let visible: String = raw
+/// `raw` without control characters (but `\n` and `\t`) and outer white space. Its length is the
+/// one that limits are about.
+pub fn visible(raw: &str) -> String {
+    let kept: String = raw
         .chars()
         .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
         .collect();
-    without_markup(visible.trim()).trim().to_owned()
+    kept.trim().to_owned()
+}
+
+/// `visible` text with nothing in it that an HTML parser would take for markup; may be empty.
+pub fn harmless(visible: &str) -> String {
+    without_markup(visible).trim().to_owned()
 }
 
 /// `text` with no `<` that an HTML parser would take for the start of markup.
