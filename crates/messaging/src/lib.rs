@@ -2,12 +2,25 @@
 //! above; what the use cases need of the outside ([`Store`], [`Hub`], [`Clock`], [`Ids`]) is
 //! declared here and implemented elsewhere.
 
+pub mod actor;
+pub mod auth;
 pub mod clock;
+mod commands;
 pub mod hub;
+pub mod limits;
+pub mod pipeline;
+pub mod presence;
+pub mod publish;
+mod queries;
 pub mod rate;
+mod refusals;
+pub mod session;
 pub mod store;
+pub mod typing;
 
+pub use actor::{Actor, Caller};
 pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use hub::Hub;
+pub use pipeline::{Messaging, Outcome, RoomEffect, Rules};
 pub use rate::Rate;
 pub use store::Store;

@@ -1,0 +1,209 @@
+use super::*;
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::json;
+
+const NOW: i64 = 1_800_000_000;
+const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
+
+macro_rules! pem {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/", $name))
+    };
+}
+
+fn claims() -> Value {
+    json!({"sub": "alice", "org": "acme", "exp": NOW + 60, "roles": ["operator"], "jti": "t1"})
+}
+
+fn signed(algorithm: Algorithm, key: &EncodingKey, claims: &Value) -> String {
+    jsonwebtoken::encode(&Header::new(algorithm), claims, key).unwrap()
+}
+
+fn hs256(claims: &Value) -> String {
+    signed(Algorithm::HS256, &EncodingKey::from_secret(SECRET), claims)
+}
+
+fn with(change: impl FnOnce(&mut Value)) -> String {
+    let mut claims = claims();
+    change(&mut claims);
+    hs256(&claims)
+}
+
+fn verifier(options: AuthOptions) -> Verifier {
+    Verifier::new(KeyRing::new(Some(SECRET), None, &[]).unwrap(), options)
+}
+
+fn verify(token: &str) -> Result<Actor, AuthFailure> {
+    verifier(AuthOptions::default()).verify(token, Timestamp::from_millis(NOW * 1000))
+}
+
+#[test]
+fn a_good_token_says_who_it_is() {
+    let actor = verify(&hs256(&claims())).unwrap();
+    assert_eq!(actor.viewer.user.as_str(), "alice");
+    assert_eq!(actor.viewer.organization.as_str(), "acme");
+    assert!(actor.roles.contains("operator"));
+    assert_eq!(actor.expires_at, Timestamp::from_millis((NOW + 60) * 1000));
+    assert!(verify(&format!("Bearer {}", hs256(&claims()))).is_ok());
+}
+
+#[test]
+fn a_token_is_good_until_its_exp_and_no_longer() {
+    assert!(verify(&with(|c| c["exp"] = json!(NOW + 1))).is_ok());
+    assert_eq!(
+        verify(&with(|c| c["exp"] = json!(NOW))),
+        Err(AuthFailure::Expired)
+    );
+    let without = with(|c| drop(c.as_object_mut().unwrap().remove("exp")));
+    assert_eq!(verify(&without), Err(AuthFailure::Claims));
+}
+
+#[test]
+fn a_token_is_not_good_before_its_nbf() {
+    assert!(verify(&with(|c| c["nbf"] = json!(NOW))).is_ok());
+    assert_eq!(
+        verify(&with(|c| c["nbf"] = json!(NOW + 1))),
+        Err(AuthFailure::NotYet)
+    );
+    assert_eq!(
+        verify(&with(|c| c["nbf"] = json!("soon"))),
+        Err(AuthFailure::Claims)
+    );
+}
+
+#[test]
+fn a_token_with_a_bad_signature_or_without_one_is_refused() {
+    let other = EncodingKey::from_secret(b"another secret");
+    let forged = signed(Algorithm::HS256, &other, &claims());
+    assert_eq!(verify(&forged), Err(AuthFailure::Invalid));
+    // {"alg":"none","typ":"JWT"}
+    let body = hs256(&claims()).split('.').nth(1).unwrap().to_owned();
+    for none in ["eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0", "eyJhbGciOiJOb05FIn0"] {
+        assert_eq!(
+            verify(&format!("{none}.{body}.")),
+            Err(AuthFailure::Invalid)
+        );
+    }
+    for junk in ["x", "a.b.c", "..", "\u{0}"] {
+        assert_eq!(verify(junk), Err(AuthFailure::Invalid), "{junk:?}");
+    }
+    assert_eq!(verify(""), Err(AuthFailure::Missing));
+}
+
+#[test]
+fn issuer_and_audience_count_when_configured() {
+    let options = AuthOptions {
+        issuer: Some("https://id".to_owned()),
+        audience: Some("chat".to_owned()),
+        ..AuthOptions::default()
+    };
+    let judge = verifier(options);
+    let at = Timestamp::from_millis(NOW * 1000);
+    let token = |iss: &str, aud: Value| with(|c| (c["iss"], c["aud"]) = (json!(iss), aud));
+    assert!(
+        judge
+            .verify(&token("https://id", json!("chat")), at)
+            .is_ok()
+    );
+    assert!(
+        judge
+            .verify(&token("https://id", json!(["x", "chat"])), at)
+            .is_ok()
+    );
+    let wrong = judge.verify(&token("https://evil", json!("chat")), at);
+    assert_eq!(wrong, Err(AuthFailure::Issuer));
+    let wrong = judge.verify(&token("https://id", json!(["x"])), at);
+    assert_eq!(wrong, Err(AuthFailure::Audience));
+}
+
+#[test]
+fn an_organization_must_come_from_the_token_or_the_default() {
+    let without = with(|c| drop(c.as_object_mut().unwrap().remove("org")));
+    assert_eq!(verify(&without), Err(AuthFailure::Claims));
+    let home = OrganizationId::new("home").ok();
+    let judge = verifier(AuthOptions {
+        default_org: home.clone(),
+        ..AuthOptions::default()
+    });
+    let at = Timestamp::from_millis(NOW * 1000);
+    assert_eq!(
+        judge
+            .verify(&without, at)
+            .ok()
+            .map(|a| a.viewer.organization),
+        home
+    );
+    // One that is there but is no organization id does not fall back to the default.
+    let odd = with(|c| c["org"] = json!("a/b"));
+    assert_eq!(judge.verify(&odd, at), Err(AuthFailure::Claims));
+}
+
+#[test]
+fn public_keys_of_every_kind_verify_their_own_algorithms() {
+    let at = Timestamp::from_millis(NOW * 1000);
+    let cases: [(Algorithm, EncodingKey, &[u8]); 4] = [
+        (
+            Algorithm::RS256,
+            EncodingKey::from_rsa_pem(pem!("rsa.key.pem")).unwrap(),
+            pem!("rsa.pub.pem"),
+        ),
+        (
+            Algorithm::PS256,
+            EncodingKey::from_rsa_pem(pem!("rsa.key.pem")).unwrap(),
+            pem!("rsa.pub.pem"),
+        ),
+        (
+            Algorithm::ES256,
+            EncodingKey::from_ec_pem(pem!("ec.key.pem")).unwrap(),
+            pem!("ec.pub.pem"),
+        ),
+        (
+            Algorithm::EdDSA,
+            EncodingKey::from_ed_pem(pem!("ed.key.pem")).unwrap(),
+            pem!("ed.pub.pem"),
+        ),
+    ];
+    for (algorithm, key, public) in cases {
+        let ring = KeyRing::new(None, Some(public), &[]).unwrap();
+        let judge = Verifier::new(ring, AuthOptions::default());
+        let token = signed(algorithm, &key, &claims());
+        assert!(judge.verify(&token, at).is_ok(), "{algorithm:?}");
+        // The public key, which anybody may have, is no HMAC secret.
+        let forged = signed(
+            Algorithm::HS256,
+            &EncodingKey::from_secret(public),
+            &claims(),
+        );
+        assert_eq!(
+            judge.verify(&forged, at),
+            Err(AuthFailure::Invalid),
+            "{algorithm:?}"
+        );
+    }
+}
+
+#[test]
+fn only_allowed_algorithms_are_taken() {
+    let only = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        KeyRing::new(Some(SECRET), None, &names)
+    };
+    let judge = Verifier::new(only(&["HS512"]).unwrap(), AuthOptions::default());
+    let at = Timestamp::from_millis(NOW * 1000);
+    assert_eq!(
+        judge.verify(&hs256(&claims()), at),
+        Err(AuthFailure::Invalid)
+    );
+    assert_eq!(
+        only(&["RS256"]).err(),
+        Some(KeyError::NoKey("RS256".to_owned()))
+    );
+    assert_eq!(
+        only(&["none"]).err(),
+        Some(KeyError::Algorithm("none".to_owned()))
+    );
+    assert_eq!(
+        KeyRing::new(None, Some(b"x"), &[]).err(),
+        Some(KeyError::Pem)
+    );
+}

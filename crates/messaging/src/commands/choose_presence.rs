@@ -1,0 +1,29 @@
+//! `presence:update`: what the user wants to appear as, on all devices, until changed.
+
+use serde_json::json;
+use switchboard_protocol::ErrorObject;
+use switchboard_protocol::calls::ChoosePresence;
+
+use crate::actor::Caller;
+use crate::pipeline::{Messaging, Outcome};
+use crate::publish;
+
+pub(crate) async fn run(
+    app: &Messaging,
+    caller: &Caller,
+    input: ChoosePresence,
+) -> Result<Outcome, ErrorObject> {
+    let custom_status = input.custom_status.map(|text| {
+        text.map(|text| switchboard_protocol::content::harmless(&text))
+            .filter(|t| !t.is_empty())
+    });
+    let (presence, events) = app
+        .presence
+        .choose(caller, input.status, custom_status)
+        .await?;
+    Ok(Outcome {
+        data: json!({"presence": publish::value(&presence)?}),
+        room: None,
+        events,
+    })
+}

@@ -1,0 +1,46 @@
+//! `message:delete`: by its sender, or an owner or admin; leaves a tombstone.
+
+use serde_json::json;
+use switchboard_protocol::{ErrorObject, MessageId, ServerEvent};
+
+use crate::actor::Caller;
+use crate::pipeline::{Messaging, Outcome};
+use crate::publish;
+use crate::store::{Deletion, Refusal};
+
+pub(crate) async fn run(
+    app: &Messaging,
+    caller: &Caller,
+    message: MessageId,
+) -> Result<Outcome, ErrorObject> {
+    let (viewer, at) = (caller.viewer(), app.clock.now());
+    if !app.rules.deletion {
+        // Also then, what is in another organization is not there.
+        app.store
+            .message(&viewer.organization, message)
+            .await?
+            .ok_or(Refusal::NoMessage)?;
+        return Err(ErrorObject::forbidden("messages cannot be deleted here"));
+    }
+    let deletion = Deletion {
+        message,
+        by: viewer.clone(),
+        at,
+    };
+    let deleted = app.store.delete(deletion).await?;
+    let data = json!({"message": publish::value(&deleted.message)?});
+    if !deleted.changed {
+        return Ok(Outcome::answer(data));
+    }
+    let conversation = deleted.message.conversation_id;
+    let event = ServerEvent::MessageDeleted {
+        message: Box::new(deleted.message),
+    };
+    let except = caller.socket.as_deref();
+    let event = publish::to_conversation(&viewer.organization, conversation, &event, except, at)?;
+    Ok(Outcome {
+        data,
+        room: None,
+        events: vec![event],
+    })
+}

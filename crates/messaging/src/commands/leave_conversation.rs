@@ -1,0 +1,24 @@
+//! `conversation:leave`: stops live events on this socket; the membership stays.
+
+use serde_json::json;
+use switchboard_protocol::{ConversationId, ErrorObject};
+
+use crate::actor::Caller;
+use crate::pipeline::{Messaging, Outcome, RoomEffect};
+use crate::store::Refusal;
+
+pub(crate) async fn run(
+    app: &Messaging,
+    caller: &Caller,
+    conversation: ConversationId,
+) -> Result<Outcome, ErrorObject> {
+    // Somebody who is no longer a member may still want to stop listening.
+    let found = app.store.membership(caller.viewer(), conversation).await?;
+    found.ok_or(Refusal::NoConversation)?;
+    let room = Some(RoomEffect::Leave { conversation });
+    Ok(Outcome {
+        data: json!({}),
+        room,
+        events: Vec::new(),
+    })
+}

@@ -1,0 +1,202 @@
+//! The way of every call, whichever door it came through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorObject};
+
+use crate::actor::Caller;
+use crate::hub::{Admission, BusEvent, Hub};
+use crate::limits::RateTable;
+use crate::presence::PresenceService;
+use crate::store::{Membership, Refusal, Store};
+use crate::typing::TypingService;
+use crate::{Clock, Ids, commands, queries};
+
+/// What an operator may set about messages.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Longest content, in characters.
+    pub max_length: usize,
+    /// How long a message can be edited; `None` is for ever.
+    pub edit_window: Option<Duration>,
+    /// Whether messages can be deleted (leaving a tombstone).
+    pub deletion: bool,
+    /// Most conversations that a socket enters by itself when it connects; 0 is none.
+    pub auto_join: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let edit_window = Some(Duration::from_hours(24));
+        Self {
+            max_length: 5000,
+            edit_window,
+            deletion: true,
+            auto_join: 200,
+        }
+    }
+}
+
+/// Everything that the use cases work with.
+#[derive(Clone, Debug)]
+pub struct Messaging {
+    pub store: Arc<dyn Store>,
+    pub hub: Arc<dyn Hub>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub rules: Arc<Rules>,
+    pub rates: Arc<RateTable>,
+    pub presence: PresenceService,
+    pub typing: TypingService,
+}
+
+/// What a call means for the room of a conversation on the calling socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomEffect {
+    /// The socket follows it from now on; it knows everything up to `rev`.
+    Enter {
+        conversation: ConversationId,
+        rev: i64,
+    },
+    /// The socket no longer follows it.
+    Leave { conversation: ConversationId },
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// `data` of the ack.
+    pub data: Value,
+    /// To be carried out before the ack is sent.
+    pub room: Option<RoomEffect>,
+    /// What the others are to hear: to be given to [`Messaging::publish`] once the ack is sent.
+    pub events: Vec<BusEvent>,
+}
+
+impl Outcome {
+    /// An answer that changes nothing for anybody else.
+    pub fn answer(data: Value) -> Self {
+        Self {
+            data,
+            room: None,
+            events: Vec::new(),
+        }
+    }
+}
+
+impl Messaging {
+    /// Carries out one call. When this returns an `Ok`, everything that the answer promises is
+    /// committed; when it returns an `Err`, nothing was changed.
+    pub async fn call(
+        &self,
+        caller: &Caller,
+        event: ClientEvent,
+        payload: &Value,
+    ) -> Result<Outcome, ErrorObject> {
+        // A call costs before it is looked at, so that refused ones cost too.
+        self.admit(caller, event).await?;
+        // Every mistake in the payload is told at once.
+        let call = Call::decode(event, payload).map_err(ErrorObject::validation)?;
+        // Reads are allowed or not here. Writes are judged under the row lock that they take, so
+        // that a removal which commits first wins.
+        let membership = self.authorize(caller, &call).await?;
+        // The command or query; a command returns when its change is committed.
+        self.execute(caller, call, membership).await
+    }
+
+    /// Tells the others. A failure is not the caller's: what happened is stored, and receivers
+    /// find the gap and fill it from the store.
+    pub async fn publish(&self, events: Vec<BusEvent>) {
+        for event in events {
+            if let Err(error) = self.hub.publish(event).await {
+                tracing::warn!(cause = error.0, "event not published");
+            }
+        }
+    }
+
+    async fn admit(&self, caller: &Caller, event: ClientEvent) -> Result<(), ErrorObject> {
+        let viewer = caller.viewer();
+        let (bucket, rate) = (event.name(), self.rates.of(event));
+        match self
+            .hub
+            .take(&viewer.organization, &viewer.user, bucket, rate)
+            .await
+        {
+            Ok(Admission::Admitted) => Ok(()),
+            Ok(Admission::RefusedFor(wait)) => {
+                metrics::counter!("switchboard_rate_limited_total", "event" => bucket).increment(1);
+                Err(ErrorObject::rate_limited(wait))
+            }
+            // Without the shared buckets messages still flow: storing them does not need the hub.
+            Err(error) => {
+                tracing::warn!(cause = error.0, "call admitted without a rate limit");
+                Ok(())
+            }
+        }
+    }
+
+    async fn authorize(
+        &self,
+        caller: &Caller,
+        call: &Call,
+    ) -> Result<Option<Membership>, ErrorObject> {
+        let conversation = match call {
+            Call::JoinConversation { conversation, .. }
+            | Call::GetConversation { conversation }
+            | Call::Typing { conversation, .. } => *conversation,
+            Call::Sync(sync) => sync.conversation,
+            Call::History(history) => history.conversation,
+            _ => return Ok(None),
+        };
+        let membership = self.store.membership(caller.viewer(), conversation).await?;
+        let membership = membership.ok_or(Refusal::NoConversation)?;
+        if membership.member.is_none() {
+            return Err(Refusal::NotMember.into());
+        }
+        Ok(Some(membership))
+    }
+
+    async fn execute(
+        &self,
+        caller: &Caller,
+        call: Call,
+        membership: Option<Membership>,
+    ) -> Result<Outcome, ErrorObject> {
+        match call {
+            Call::CreateConversation(input) => {
+                commands::create_conversation::run(self, caller, input).await
+            }
+            Call::JoinConversation {
+                conversation,
+                after_rev,
+            } => commands::join_conversation::run(self, caller, conversation, after_rev).await,
+            Call::LeaveConversation { conversation } => {
+                commands::leave_conversation::run(self, caller, conversation).await
+            }
+            Call::SendMessage(input) => commands::send_message::run(self, caller, input).await,
+            Call::EditMessage(input) => commands::edit_message::run(self, caller, input).await,
+            Call::DeleteMessage { message } => {
+                commands::delete_message::run(self, caller, message).await
+            }
+            Call::MarkDelivered(mark) => commands::mark::delivered(self, caller, mark).await,
+            Call::MarkRead(mark) => commands::mark::read(self, caller, mark).await,
+            Call::Typing { is_typing, .. } => {
+                commands::typing::run(self, caller, membership, is_typing).await
+            }
+            Call::ChoosePresence(input) => {
+                commands::choose_presence::run(self, caller, input).await
+            }
+            Call::ListConversations(input) => {
+                queries::list_conversations::run(self, caller, input).await
+            }
+            Call::GetConversation { conversation } => {
+                queries::get_conversation::run(self, caller, conversation).await
+            }
+            Call::Sync(input) => queries::sync::run(self, caller, input).await,
+            Call::History(input) => queries::history::run(self, caller, input).await,
+            Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Who is there: many devices and nodes, one `online`, one `offline`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchboard_protocol::{
+    DeliveryClass, ErrorObject, OrganizationId, Presence, PresenceStatus, UserId,
+};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Clock;
+use crate::actor::Caller;
+use crate::hub::{BusEvent, Channel, Device, Hub, PresenceChange, Room};
+use crate::publish;
+use crate::store::{Store, Viewer};
+
+/// Most conversations (newest activity first) whose members hear of a change.
+const AUDIENCE: i64 = 200;
+/// Conversations with more members are not told: everyone would hear of everyone.
+const MAX_MEMBERS: i64 = 500;
+
+/// The event of a change, as nodes send it to each other: its data is one `Presence`, and the
+/// receiving nodes put several into one `presence:changed`.
+pub const PRESENCE_EVENT: &str = "presence:changed";
+
+/// Keeps presence for this node's sockets. Cheap to clone.
+#[derive(Clone)]
+pub struct PresenceService {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    hub: Arc<dyn Hub>,
+    clock: Arc<dyn Clock>,
+    grace: Duration,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl fmt::Debug for PresenceService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PresenceService")
+            .field("grace", &self.inner.grace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PresenceService {
+    /// A service that announces `offline` after `grace`; its timers run on `tasks` until `stop`.
+    pub fn new(
+        (store, hub): (Arc<dyn Store>, Arc<dyn Hub>),
+        clock: Arc<dyn Clock>,
+        grace: Duration,
+        (tasks, stop): (TaskTracker, CancellationToken),
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                hub,
+                clock,
+                grace,
+                tasks,
+                stop,
+            }),
+        }
+    }
+
+    /// A socket came.
+    pub async fn socket_came(&self, viewer: &Viewer, socket: &str) {
+        let device = Device {
+            socket: socket.to_owned(),
+            status: PresenceStatus::Online,
+        };
+        self.apply(viewer, PresenceChange::Device(device), Some(socket))
+            .await;
+    }
+
+    /// A socket went. The last one's user is offline when none has come back after the grace.
+    pub async fn socket_gone(&self, viewer: &Viewer, socket: &str) {
+        let gone = PresenceChange::Gone {
+            socket: socket.to_owned(),
+        };
+        if self.apply(viewer, gone, None).await == Some(0) {
+            self.settle_after_grace(viewer.clone());
+        }
+    }
+
+    /// Devices of nodes that died without a word are dropped, and their users settled.
+    pub async fn reap_dead_nodes(&self) {
+        match self.inner.hub.reap_dead_nodes().await {
+            Ok(users) => {
+                for (organization, user) in users {
+                    self.settle_after_grace(Viewer { organization, user });
+                }
+            }
+            Err(error) => tracing::warn!(cause = error.0, "dead nodes not looked for"),
+        }
+    }
+
+    /// The user's own choice.
+    pub(crate) async fn choose(
+        &self,
+        caller: &Caller,
+        status: Option<PresenceStatus>,
+        custom_status: Option<Option<String>>,
+    ) -> Result<(Presence, Vec<BusEvent>), ErrorObject> {
+        let viewer = caller.viewer();
+        let (change, now) = (
+            PresenceChange::Choose {
+                status,
+                custom_status,
+            },
+            self.inner.clock.now(),
+        );
+        let (organization, user) = (&viewer.organization, &viewer.user);
+        let outcome = self
+            .inner
+            .hub
+            .presence_change(organization, user, change, now)
+            .await?;
+        let mut events = Vec::new();
+        if outcome.changed {
+            events.push(
+                self.announcement(viewer, &outcome.presence, caller.socket.as_deref())
+                    .await?,
+            );
+        }
+        Ok((outcome.presence, events))
+    }
+
+    fn settle_after_grace(&self, viewer: Viewer) {
+        let service = self.clone();
+        self.inner.tasks.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(service.inner.grace) => {
+                    service.apply(&viewer, PresenceChange::Settle, None).await;
+                }
+                () = service.inner.stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// Applies a change and announces it; the number of devices left, when the hub could tell.
+    async fn apply(
+        &self,
+        viewer: &Viewer,
+        change: PresenceChange,
+        except: Option<&str>,
+    ) -> Option<u32> {
+        let (organization, user, now) =
+            (&viewer.organization, &viewer.user, self.inner.clock.now());
+        let outcome = match self
+            .inner
+            .hub
+            .presence_change(organization, user, change, now)
+            .await
+        {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::warn!(cause = error.0, "presence not kept");
+                return None;
+            }
+        };
+        if outcome.changed {
+            match self.announcement(viewer, &outcome.presence, except).await {
+                Ok(event) => {
+                    if let Err(error) = self.inner.hub.publish(event).await {
+                        tracing::warn!(cause = error.0, "presence not published");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "presence not announced"),
+            }
+        }
+        Some(outcome.devices)
+    }
+
+    /// The event for whoever shares a live conversation with the user, and the user's own sockets.
+    async fn announcement(
+        &self,
+        viewer: &Viewer,
+        presence: &Presence,
+        except: Option<&str>,
+    ) -> Result<BusEvent, ErrorObject> {
+        let heads = self.inner.store.heads_of(viewer, AUDIENCE).await?;
+        let small = heads
+            .into_iter()
+            .filter(|head| head.member_count <= MAX_MEMBERS);
+        let mut audience: Vec<Room> = small
+            .map(|head| Room::Conversation(head.conversation))
+            .collect();
+        audience.push(Room::User(viewer.user.clone()));
+        Ok(BusEvent {
+            channel: organization_channel(&viewer.organization),
+            audience,
+            name: PRESENCE_EVENT.to_owned(),
+            data: publish::raw(presence)?,
+            class: DeliveryClass::Logged,
+            rev: None,
+            except: except.map(str::to_owned),
+            enters: None,
+            at: self.inner.clock.now(),
+        })
+    }
+}
+
+/// The channel that every node with a socket of the organization listens to.
+pub fn organization_channel(organization: &OrganizationId) -> Channel {
+    Channel {
+        organization: organization.clone(),
+        room: Room::Organization,
+    }
+}
+
+/// The channel of a user's own room.
+pub fn user_channel(organization: &OrganizationId, user: &UserId) -> Channel {
+    Channel {
+        organization: organization.clone(),
+        room: Room::User(user.clone()),
+    }
+}

@@ -1,0 +1,78 @@
+//! From what happened to the events that tell of it.
+
+use serde_json::value::RawValue;
+use switchboard_protocol::{
+    ConversationId, ErrorObject, OrganizationId, ServerEvent, Timestamp, UserId,
+};
+
+use crate::hub::{BusEvent, Channel, Enters, Room};
+
+/// A server event on its way to everybody who follows a conversation.
+pub fn to_conversation(
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    event: &ServerEvent,
+    except: Option<&str>,
+    at: Timestamp,
+) -> Result<BusEvent, ErrorObject> {
+    let room = Room::Conversation(conversation);
+    let base = addressed(organization, room, event, except, at)?;
+    Ok(BusEvent {
+        rev: event.rev(),
+        ..base
+    })
+}
+
+/// A server event on its way to all sockets of one user, which first enter a conversation.
+pub fn to_user_entering(
+    organization: &OrganizationId,
+    user: UserId,
+    event: &ServerEvent,
+    except: Option<&str>,
+    (enters, at): (Enters, Timestamp),
+) -> Result<BusEvent, ErrorObject> {
+    let base = addressed(organization, Room::User(user), event, except, at)?;
+    Ok(BusEvent {
+        enters: Some(enters),
+        ..base
+    })
+}
+
+fn addressed(
+    organization: &OrganizationId,
+    room: Room,
+    event: &ServerEvent,
+    except: Option<&str>,
+    at: Timestamp,
+) -> Result<BusEvent, ErrorObject> {
+    Ok(BusEvent {
+        channel: Channel {
+            organization: organization.clone(),
+            room,
+        },
+        audience: Vec::new(),
+        name: event.name().to_owned(),
+        data: raw(event)?,
+        class: event.class(),
+        rev: None,
+        except: except.map(str::to_owned),
+        enters: None,
+        at,
+    })
+}
+
+/// The payload as JSON, written once.
+pub fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>, ErrorObject> {
+    serde_json::value::to_raw_value(value).map_err(|error| {
+        tracing::error!(%error, "a payload could not be written as json");
+        ErrorObject::internal()
+    })
+}
+
+/// The payload as a value, for an ack.
+pub fn value(value: &impl serde::Serialize) -> Result<serde_json::Value, ErrorObject> {
+    serde_json::to_value(value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written as json");
+        ErrorObject::internal()
+    })
+}

@@ -1,0 +1,7 @@
+//! What only looks: one file a query.
+
+pub(crate) mod get_conversation;
+pub(crate) mod history;
+pub(crate) mod list_conversations;
+pub(crate) mod sync;
+pub(crate) mod user_status;

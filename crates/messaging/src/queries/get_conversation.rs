@@ -1,0 +1,31 @@
+//! `conversation:get`.
+
+use serde_json::json;
+use switchboard_protocol::calls::MAX_LIMIT;
+use switchboard_protocol::{ConversationId, ErrorObject};
+
+use crate::actor::Caller;
+use crate::pipeline::{Messaging, Outcome};
+use crate::publish;
+use crate::store::Refusal;
+
+pub(crate) async fn run(
+    app: &Messaging,
+    caller: &Caller,
+    conversation: ConversationId,
+) -> Result<Outcome, ErrorObject> {
+    let viewer = caller.viewer();
+    let view = app
+        .store
+        .view(viewer, conversation)
+        .await?
+        .ok_or(Refusal::NotMember)?;
+    let members = app
+        .store
+        .members(&viewer.organization, conversation, MAX_LIMIT)
+        .await?;
+    let (view, members) = (publish::value(&view)?, publish::value(&members)?);
+    Ok(Outcome::answer(
+        json!({"conversation": view, "members": members}),
+    ))
+}

@@ -1,0 +1,27 @@
+//! `presence:user-status`. There is no directory of users: one who is unknown is simply offline.
+
+use serde_json::json;
+use switchboard_protocol::{ErrorObject, Presence, UserId};
+
+use crate::actor::Caller;
+use crate::pipeline::{Messaging, Outcome};
+use crate::publish;
+
+pub(crate) async fn run(
+    app: &Messaging,
+    caller: &Caller,
+    user: UserId,
+) -> Result<Outcome, ErrorObject> {
+    let organization = &caller.viewer().organization;
+    let found = app
+        .hub
+        .presence_of(organization, std::slice::from_ref(&user))
+        .await?;
+    let presence = found
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Presence::unknown(user));
+    Ok(Outcome::answer(
+        json!({"presence": publish::value(&presence)?}),
+    ))
+}

@@ -1,0 +1,60 @@
+//! From what a store or hub says to what a client hears.
+
+use switchboard_protocol::{Current, Detail, ErrorObject};
+
+use crate::hub::HubError;
+use crate::store::{Refusal, StoreError};
+
+impl From<StoreError> for ErrorObject {
+    /// The cause goes to the log, whole; the client gets the code.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(refusal) => refusal.into(),
+            StoreError::Unavailable(cause) => {
+                tracing::warn!(cause, "store unavailable");
+                Self::unavailable()
+            }
+            StoreError::Internal(cause) => {
+                tracing::error!(cause, "store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<HubError> for ErrorObject {
+    fn from(error: HubError) -> Self {
+        tracing::warn!(cause = error.0, "hub unavailable");
+        Self::unavailable()
+    }
+}
+
+impl From<Refusal> for ErrorObject {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoConversation => Self::not_found("conversation"),
+            Refusal::NoMessage => Self::not_found("message"),
+            Refusal::NotMember => Self::forbidden("you are not a member of this conversation"),
+            Refusal::ReadOnly => Self::forbidden("you may only read this conversation"),
+            Refusal::NotAllowed => Self::forbidden("this message is not yours to change"),
+            Refusal::WindowPassed => Self::forbidden("the time to edit this message has passed"),
+            Refusal::Archived(view) => {
+                Self::conflict("the conversation is archived", Current::Conversation(view))
+            }
+            Refusal::Stale(message) => Self::conflict(
+                "the message has changed meanwhile",
+                Current::Message(message),
+            ),
+            Refusal::Tombstone(message) => {
+                Self::conflict("the message was deleted", Current::Message(message))
+            }
+            Refusal::UnknownReply => {
+                Self::invalid("replyTo", "is not a message of this conversation")
+            }
+            Refusal::BeyondLast(last) => Self::validation(vec![Detail::new(
+                "upToSeq",
+                format!("is beyond the newest message, whose seq is {last}"),
+            )]),
+        }
+    }
+}
