@@ -1,1 +1,106 @@
-//! placeholder
+//! The socket door: connect → decode → pipeline → ack, and what the hub brings → rooms → sockets.
+
+mod door;
+mod expiry;
+mod fanout;
+mod handshake;
+mod presence_fanout;
+mod rooms;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchboard_messaging::Messaging;
+use switchboard_messaging::auth::Verifier;
+use switchboard_messaging::hub::BusEvent;
+use switchboard_protocol::ServerEvent;
+use switchboard_socketio::{Io, Packet, Server};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use handshake::QueryToken;
+
+/// The only namespace so far.
+const NAMESPACE: &str = "/";
+
+/// How the door is kept.
+#[derive(Clone, Debug)]
+pub struct GatewayOptions {
+    /// This node, as clients see it in `session:ready`.
+    pub node_id: String,
+    /// Name of a cookie with the token, if one is looked for.
+    pub cookie: Option<String>,
+    /// When the query parameter `token` is looked at.
+    pub query_token: QueryToken,
+    /// How long presence changes are gathered into one event.
+    pub presence_window: Duration,
+    /// Most sockets of one user on this node; 0 is no limit.
+    pub connections_per_user: usize,
+    /// Most conversations that one socket follows; 0 is no limit.
+    pub rooms_per_socket: usize,
+    /// Transports and queues.
+    pub socketio: switchboard_socketio::Options,
+}
+
+/// The socket door of one node.
+#[derive(Debug)]
+pub struct Gateway {
+    server: Server<door::Door>,
+}
+
+/// What the door leads to.
+#[derive(Debug)]
+pub struct Parts {
+    pub messaging: Messaging,
+    pub verifier: Arc<Verifier>,
+    /// What the hub brings for this node.
+    pub inbound: mpsc::Receiver<BusEvent>,
+    /// Owner of the door's tasks, and the signal that ends them.
+    pub tasks: TaskTracker,
+    pub stop: CancellationToken,
+}
+
+impl Gateway {
+    /// Opens the door: its tasks run on `parts.tasks` until `parts.stop`.
+    pub fn new(options: GatewayOptions, parts: Parts) -> Self {
+        let Parts { messaging, verifier, inbound, tasks, stop } = parts;
+        let outlet = rooms::Outlet::default();
+        let rooms = rooms::Rooms::start(&messaging, &outlet, &tasks, &stop);
+        let expiry = expiry::Expiry::default();
+        let (socketio, window) = (options.socketio.clone(), options.presence_window);
+        let clock = Arc::clone(&messaging.clock);
+        let door = door::Door::new(options, messaging, verifier, rooms.clone(), expiry.clone());
+        let server = Server::new(socketio, door);
+        outlet.open(server.handle());
+        tasks.spawn(fanout::run(inbound, rooms, server.handle(), window, stop.clone()));
+        tasks.spawn(expiry.run(clock, stop));
+        Self { server }
+    }
+
+    /// The routes to be served.
+    pub fn router(&self) -> axum::Router {
+        self.server.router()
+    }
+
+    /// Connections, slow consumers and the like, for metrics.
+    pub fn io(&self) -> Io {
+        self.server.handle()
+    }
+
+    /// Takes no new sockets, tells those that are there, and closes them so that they reconnect
+    /// elsewhere; calls in flight are answered first. Returns within `deadline`.
+    pub async fn drain(&self, deadline: Duration) {
+        let io = self.server.handle();
+        io.refuse_new();
+        let event = ServerEvent::ServerDraining { reconnect_in_ms: 0 };
+        if let Ok(packet) = Packet::event(NAMESPACE, event.name(), &event) {
+            for socket in io.sockets() {
+                // One that cannot take it is closed below all the same.
+                let _ = socket.emit(&packet);
+            }
+        }
+        io.close(deadline).await;
+    }
+}

@@ -16,10 +16,10 @@ pub use keys::{KeyError, KeyRing};
 /// How tokens are judged.
 #[derive(Clone, Debug)]
 pub struct AuthOptions {
-    /// `iss` must be this, when set.
-    pub issuer: Option<String>,
-    /// `aud` must be or hold this, when set.
-    pub audience: Option<String>,
+    /// `iss` must be one of these; empty: any will do.
+    pub issuers: Vec<String>,
+    /// `aud` must be or hold one of these; empty: any will do.
+    pub audiences: Vec<String>,
     /// Claim with the organization's id.
     pub org_claim: String,
     /// Claim with the array of roles.
@@ -32,8 +32,8 @@ impl Default for AuthOptions {
     fn default() -> Self {
         let (org_claim, roles_claim) = ("org".to_owned(), "roles".to_owned());
         Self {
-            issuer: None,
-            audience: None,
+            issuers: Vec::new(),
+            audiences: Vec::new(),
             org_claim,
             roles_claim,
             default_org: None,
@@ -122,16 +122,19 @@ impl Verifier {
     }
 
     fn check_parties(&self, claims: &Map<String, Value>) -> Result<(), AuthFailure> {
-        let holds = |name: &str, wanted: &Option<String>| match (wanted, claims.get(name)) {
-            (None, _) => true,
-            (Some(wanted), Some(Value::String(one))) => one == wanted,
-            (Some(wanted), Some(Value::Array(many))) => many.iter().any(|one| one == wanted),
-            (Some(_), _) => false,
+        let is_one = |value: &Value, wanted: &[String]| {
+            value.as_str().is_some_and(|text| wanted.iter().any(|one| one == text))
         };
-        if !holds("iss", &self.options.issuer) {
+        let holds = |name: &str, wanted: &[String]| match claims.get(name) {
+            _ if wanted.is_empty() => true,
+            Some(Value::Array(many)) => many.iter().any(|value| is_one(value, wanted)),
+            Some(value) => is_one(value, wanted),
+            None => false,
+        };
+        if !holds("iss", &self.options.issuers) {
             return Err(AuthFailure::Issuer);
         }
-        if !holds("aud", &self.options.audience) {
+        if !holds("aud", &self.options.audiences) {
             return Err(AuthFailure::Audience);
         }
         Ok(())

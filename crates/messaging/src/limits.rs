@@ -83,8 +83,13 @@ impl RateTable {
             ClientEvent::MessageEdit | ClientEvent::MessageDelete => self.preset.change(),
             ClientEvent::MessageTyping => Rate::new(5, SECOND * 10),
             ClientEvent::ConversationCreate => self.preset.create(),
-            _ => self.default.unwrap_or_else(|| self.preset.other()),
+            _ => self.other(),
         }
+    }
+
+    /// The rate of calls that nothing else is said about.
+    pub fn other(&self) -> Rate {
+        self.default.unwrap_or_else(|| self.preset.other())
     }
 }
 

@@ -92,13 +92,15 @@ impl Messaging {
     pub async fn call(
         &self,
         caller: &Caller,
-        event: ClientEvent,
+        event: &str,
         payload: &Value,
     ) -> Result<Outcome, ErrorObject> {
+        let known = ClientEvent::from_name(event);
         // A call costs before it is looked at, so that refused ones cost too.
-        self.admit(caller, event).await?;
+        self.admit(caller, known).await?;
+        let known = known.ok_or_else(|| ErrorObject::not_found("event"))?;
         // Every mistake in the payload is told at once.
-        let call = Call::decode(event, payload).map_err(ErrorObject::validation)?;
+        let call = Call::decode(known, payload).map_err(ErrorObject::validation)?;
         // Reads are allowed or not here. Writes are judged under the row lock that they take, so
         // that a removal which commits first wins.
         let membership = self.authorize(caller, &call).await?;
@@ -116,9 +118,12 @@ impl Messaging {
         }
     }
 
-    async fn admit(&self, caller: &Caller, event: ClientEvent) -> Result<(), ErrorObject> {
+    async fn admit(&self, caller: &Caller, event: Option<ClientEvent>) -> Result<(), ErrorObject> {
         let viewer = caller.viewer();
-        let (bucket, rate) = (event.name(), self.rates.of(event));
+        let (bucket, rate) = match event {
+            Some(event) => (event.name(), self.rates.of(event)),
+            None => ("unknown", self.rates.other()),
+        };
         match self
             .hub
             .take(&viewer.organization, &viewer.user, bucket, rate)

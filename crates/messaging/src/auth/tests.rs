@@ -93,8 +93,8 @@ fn a_token_with_a_bad_signature_or_without_one_is_refused() {
 #[test]
 fn issuer_and_audience_count_when_configured() {
     let options = AuthOptions {
-        issuer: Some("https://id".to_owned()),
-        audience: Some("chat".to_owned()),
+        issuers: vec!["https://id".to_owned()],
+        audiences: vec!["chat".to_owned(), "calls".to_owned()],
         ..AuthOptions::default()
     };
     let judge = verifier(options);

@@ -1,0 +1,230 @@
+//! One socket's way in: token → session → calls, one after the other, each acked exactly once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+use switchboard_messaging::auth::{AuthFailure, Verifier};
+use switchboard_messaging::hub::{Channel, Room};
+use switchboard_messaging::presence::{organization_channel, user_channel};
+use switchboard_messaging::session::Opening;
+use switchboard_messaging::{Messaging, Outcome, RoomEffect};
+use switchboard_protocol::envelope::Answer;
+use switchboard_protocol::server_events::{SessionReady, Unread};
+use switchboard_protocol::{ClientEvent, ConversationId, ErrorObject, ServerEvent};
+use switchboard_socketio::{
+    Ack, Application, DisconnectReason, Event, Handshake, Packet, Refusal, Socket, SocketId,
+};
+
+use crate::expiry::Expiry;
+use crate::rooms::{Entry, Rooms, room_name};
+use crate::session::Session;
+use crate::{GatewayOptions, NAMESPACE, handshake};
+
+/// What the Socket.IO runtime hands its sockets to.
+#[derive(Debug)]
+pub(crate) struct Door {
+    options: GatewayOptions,
+    messaging: Messaging,
+    verifier: Arc<Verifier>,
+    rooms: Rooms,
+    expiry: Expiry,
+}
+
+/// A session, and what its socket is to be told first.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    session: Session,
+    opening: Opening,
+}
+
+impl Door {
+    pub(crate) fn new(
+        options: GatewayOptions,
+        messaging: Messaging,
+        verifier: Arc<Verifier>,
+        rooms: Rooms,
+        expiry: Expiry,
+    ) -> Self {
+        Self { options, messaging, verifier, rooms, expiry }
+    }
+
+    async fn open(&self, handshake: &Handshake, socket: &Socket) -> Result<Opened, ErrorObject> {
+        let (cookie, query) = (self.options.cookie.as_deref(), self.options.query_token);
+        let token = handshake::token(handshake, cookie, query);
+        let actor = self.verifier.verify(&token, self.messaging.clock.now()).map_err(refused)?;
+        let viewer = &actor.viewer;
+        let own_room = room_name(&user_channel(&viewer.organization, &viewer.user));
+        let most = self.options.connections_per_user;
+        if most > 0 && self.rooms.sockets_in(&own_room) >= most {
+            return Err(ErrorObject::forbidden("too many connections of this user"));
+        }
+        let opening = self.messaging.open_session(viewer).await?;
+        Ok(Opened { session: Session::new(actor, socket.id().to_string()), opening })
+    }
+
+    /// Enters the user's, the organization's and the conversations' rooms; the latter are returned.
+    async fn enter_rooms(&self, socket: &Socket, opened: &Opened) -> Vec<ConversationId> {
+        let viewer = opened.session.caller.viewer();
+        let own = [
+            user_channel(&viewer.organization, &viewer.user),
+            organization_channel(&viewer.organization),
+        ];
+        let mut entries: Vec<Entry> =
+            own.into_iter().map(|channel| Entry::new(channel, socket.clone(), 0)).collect();
+        for head in &opened.opening.heads {
+            let channel = self.channel(opened, head.conversation);
+            entries.push(Entry::new(channel, socket.clone(), head.rev));
+        }
+        self.rooms.enter_all(entries).await;
+        opened.opening.heads.iter().map(|head| head.conversation).collect()
+    }
+
+    fn channel(&self, opened: &Opened, conversation: ConversationId) -> Channel {
+        let organization = opened.session.caller.viewer().organization.clone();
+        Channel { organization, room: Room::Conversation(conversation) }
+    }
+
+    fn ready(&self, opened: &Opened, rooms: Vec<ConversationId>) -> ServerEvent {
+        let caller = &opened.session.caller;
+        ServerEvent::SessionReady(Box::new(SessionReady {
+            session_id: self.messaging.ids.next().to_string(),
+            user_id: caller.viewer().user.clone(),
+            organization_id: caller.viewer().organization.clone(),
+            node_id: self.options.node_id.clone(),
+            recovered: false,
+            recovery_failure: None,
+            server_time: self.messaging.clock.now(),
+            session_token: None,
+            rooms,
+            unread: Unread { total: opened.opening.total_unread },
+        }))
+    }
+
+    /// Carries out the room effect and sends the ack, in such an order that no event of the room
+    /// comes before the ack which says where its events begin.
+    async fn answer(&self, socket: &Socket, opened: &Opened, outcome: Outcome, ack: Option<Ack>) {
+        let Outcome { data, room, events } = outcome;
+        let send_ack = move || acknowledge(ack, Ok(data));
+        match room {
+            None => send_ack(),
+            Some(RoomEffect::Leave { conversation }) => {
+                self.rooms.leave(&self.channel(opened, conversation), socket).await;
+                send_ack();
+            }
+            Some(RoomEffect::Enter { conversation, rev }) => {
+                let channel = self.channel(opened, conversation);
+                let entry = Entry::new(channel, socket.clone(), rev).then(send_ack);
+                self.rooms.enter_all(vec![entry]).await;
+            }
+        }
+        self.messaging.publish(events).await;
+    }
+
+    fn fail(&self, socket: &Socket, opened: &Opened, error: ErrorObject, ack: Option<Ack>) {
+        let code = error.code;
+        let event = ServerEvent::Failure(Box::new(error.clone()));
+        acknowledge(ack, Err(error));
+        emit(socket, &event);
+        if opened.session.is_too_much(code, self.messaging.clock.now()) {
+            tracing::info!(socket = %socket.id(), "disconnected after repeated refusals");
+            socket.disconnect();
+        }
+    }
+
+    /// The room effect would take the socket beyond its limit.
+    fn has_too_many_rooms(&self, socket: &Socket, opened: &Opened, outcome: &Outcome) -> bool {
+        let Some(RoomEffect::Enter { conversation, .. }) = outcome.room else { return false };
+        let most = self.options.rooms_per_socket;
+        let rooms = socket.rooms();
+        // The user's and the organization's rooms do not count.
+        most > 0
+            && rooms.len() >= most + 2
+            && !rooms.contains(&room_name(&self.channel(opened, conversation)))
+    }
+
+    async fn handle(
+        &self,
+        socket: &Socket,
+        opened: &Opened,
+        event: &Event,
+    ) -> Result<Outcome, ErrorObject> {
+        let nothing = Value::Object(serde_json::Map::new());
+        let payload = event.args.first().unwrap_or(&nothing);
+        let outcome = self.messaging.call(&opened.session.caller, &event.name, payload).await?;
+        // Leaving the room out of a creation would lose its answer, so only joins are refused.
+        let joins = ClientEvent::from_name(&event.name) == Some(ClientEvent::ConversationJoin);
+        if joins && self.has_too_many_rooms(socket, opened, &outcome) {
+            let text = "this socket follows too many conversations; leave some first";
+            return Err(ErrorObject::forbidden(text));
+        }
+        Ok(outcome)
+    }
+}
+
+impl Application for Door {
+    type Session = Opened;
+
+    async fn connect(&self, handshake: Handshake, socket: Socket) -> Result<Opened, Refusal> {
+        let opened = self.open(&handshake, &socket).await;
+        let result = opened.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok");
+        metrics::counter!("switchboard_connects_total", "result" => result).increment(1);
+        opened.map_err(|error| Refusal {
+            message: error.code.as_str().to_owned(),
+            data: serde_json::to_value(&error).unwrap_or_default(),
+        })
+    }
+
+    async fn connected(&self, socket: Socket, opened: Arc<Opened>) {
+        let rooms = self.enter_rooms(&socket, &opened).await;
+        emit(&socket, &self.ready(&opened, rooms));
+        let actor = &opened.session.caller.actor;
+        self.expiry.watch(socket.clone(), actor.expires_at);
+        self.messaging.presence.socket_came(&actor.viewer, socket.id().as_str()).await;
+    }
+
+    async fn event(&self, socket: Socket, opened: Arc<Opened>, mut event: Event) {
+        let started = Instant::now();
+        let ack = event.ack.take();
+        let label = ClientEvent::from_name(&event.name).map_or("unknown", ClientEvent::name);
+        metrics::counter!("switchboard_events_received_total", "event" => label).increment(1);
+        let result = self.handle(&socket, &opened, &event).await;
+        let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok");
+        metrics::histogram!("switchboard_event_duration_seconds", "event" => label, "outcome" => outcome)
+            .record(started.elapsed());
+        match result {
+            Ok(outcome) => self.answer(&socket, &opened, outcome, ack).await,
+            Err(error) => self.fail(&socket, &opened, error.of_event(&event.name), ack),
+        }
+    }
+
+    async fn disconnected(&self, id: SocketId, opened: Arc<Opened>, reason: DisconnectReason) {
+        metrics::counter!("switchboard_disconnects_total", "reason" => reason.as_str()).increment(1);
+        let actor = &opened.session.caller.actor;
+        self.expiry.forget(&id, actor.expires_at);
+        self.rooms.socket_gone(&id).await;
+        self.messaging.typing.socket_gone(id.as_str()).await;
+        self.messaging.presence.socket_gone(&actor.viewer, id.as_str()).await;
+    }
+}
+
+fn refused(failure: AuthFailure) -> ErrorObject {
+    let reason = failure.as_str();
+    metrics::counter!("switchboard_auth_failures_total", "reason" => reason).increment(1);
+    failure.into()
+}
+
+fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) {
+    if let Some(ack) = ack {
+        // A socket that is gone or full needs no ack: its client will ask again.
+        let _ = ack.send(&Answer::from(result));
+    }
+}
+
+fn emit(socket: &Socket, event: &ServerEvent) {
+    match Packet::event(NAMESPACE, event.name(), event) {
+        // A socket that is gone or full is closed by the runtime.
+        Ok(packet) => drop(socket.emit(&packet)),
+        Err(error) => tracing::error!(%error, event = event.name(), "event could not be encoded"),
+    }
+}

@@ -1,0 +1,99 @@
+//! One room of this node: who is in it, who is on the way in, and what has been delivered.
+
+use std::collections::HashSet;
+
+use switchboard_messaging::hub::BusEvent;
+use switchboard_socketio::{Packet, SocketId};
+
+use super::Entry;
+use super::sequencer::Sequencer;
+
+/// How far the room's subscription is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Being subscribed: events are kept until it is known where they begin.
+    Opening,
+    /// Events flow.
+    Live,
+    /// Empty for a while, and being unsubscribed.
+    Closing,
+}
+
+/// A room that this node follows.
+#[derive(Debug)]
+pub(super) struct Following {
+    pub(super) phase: Phase,
+    /// For a conversation, once live: the order of its events.
+    pub(super) sequencer: Option<Sequencer<BusEvent>>,
+    /// Sequenced events that came while opening.
+    pub(super) early: Vec<BusEvent>,
+    pub(super) members: HashSet<SocketId>,
+    pub(super) newcomers: Vec<Newcomer>,
+    /// A look at the gap, or its repair, is under way.
+    pub(super) repairing: bool,
+}
+
+/// A socket whose place in the order is not yet the room's.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) entry: Entry,
+    pub(super) state: Waiting,
+}
+
+/// What a newcomer waits for.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// The room to be live.
+    ForRoom,
+    /// The room to come to what the socket knows already.
+    ForTurn,
+    /// The store, to read what came before; meanwhile the room went on by this tail.
+    ForPast(Vec<(i64, Packet)>),
+}
+
+impl Following {
+    pub(super) fn opening() -> Self {
+        Self {
+            phase: Phase::Opening,
+            sequencer: None,
+            early: Vec::new(),
+            members: HashSet::new(),
+            newcomers: Vec::new(),
+            repairing: false,
+        }
+    }
+
+    /// Nobody is in it or on the way in.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.newcomers.is_empty()
+    }
+
+    /// The last `rev` that its members have.
+    pub(super) fn delivered(&self) -> i64 {
+        self.sequencer.as_ref().map_or(0, Sequencer::delivered)
+    }
+
+    /// What its members just got, kept for those who still wait for what came before it.
+    pub(super) fn keep_for_newcomers(&mut self, rev: i64, packet: &Packet) {
+        for newcomer in &mut self.newcomers {
+            if let Waiting::ForPast(tail) = &mut newcomer.state {
+                tail.push((rev, packet.clone()));
+            }
+        }
+    }
+
+    /// Takes out the newcomers whose turn has come: they know exactly what was delivered.
+    pub(super) fn take_those_in_turn(&mut self) -> Vec<Entry> {
+        let delivered = self.delivered();
+        let in_turn = |newcomer: &Newcomer| {
+            matches!(newcomer.state, Waiting::ForTurn) && newcomer.entry.after_rev <= delivered
+        };
+        self.newcomers.extract_if(.., |n| in_turn(n)).map(|newcomer| newcomer.entry).collect()
+    }
+
+    /// Takes out the newcomer with this socket.
+    pub(super) fn take_newcomer(&mut self, id: &SocketId) -> Option<Newcomer> {
+        let index = self.newcomers.iter().position(|newcomer| newcomer.entry.socket.id() == id)?;
+        Some(self.newcomers.swap_remove(index))
+    }
+}

@@ -1,0 +1,404 @@
+//! The task that some of the rooms belong to.
+
+use std::collections::{HashMap, HashSet};
+
+use switchboard_messaging::Messaging;
+use switchboard_messaging::hub::{BusEvent, Channel, Room};
+use switchboard_messaging::store::Change;
+use switchboard_protocol::{ConversationId, DeliveryClass};
+use switchboard_socketio::{Packet, Socket, SocketId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::following::{Following, Newcomer, Phase, Waiting};
+use super::jobs::{self, Done};
+use super::sequencer::{Offered, Sequencer};
+use super::{Entry, Outlet, room_name};
+use crate::NAMESPACE;
+
+/// What is asked of a shard.
+#[derive(Debug)]
+pub(super) enum Message {
+    Enter(Entry),
+    Leave(Channel, Socket, oneshot::Sender<()>),
+    Gone(SocketId),
+    Event(BusEvent),
+}
+
+/// Rooms, and the jobs that are under way for them.
+#[derive(Debug)]
+pub(super) struct Shard {
+    app: Messaging,
+    outlet: Outlet,
+    rooms: HashMap<Channel, Following>,
+    /// Which rooms a socket is in or on the way into.
+    by_socket: HashMap<SocketId, HashSet<Channel>>,
+    /// Rooms to be subscribed together when the inbox is empty.
+    to_open: Vec<Channel>,
+    jobs: JoinSet<Done>,
+}
+
+impl Shard {
+    pub(super) fn new(app: Messaging, outlet: Outlet) -> Self {
+        let (rooms, by_socket) = (HashMap::new(), HashMap::new());
+        Self { app, outlet, rooms, by_socket, to_open: Vec::new(), jobs: JoinSet::new() }
+    }
+
+    /// Runs until `stop`.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    None => return,
+                    Some(message) => self.handle(message),
+                },
+                Some(done) = self.jobs.join_next() => match done {
+                    Ok(done) => self.finish(done),
+                    Err(error) => tracing::error!(%error, "a job of a room failed"),
+                },
+                () = stop.cancelled() => return,
+            }
+            while let Ok(message) = inbox.try_recv() {
+                self.handle(message);
+            }
+            self.open_waiting();
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Enter(entry) => self.enter(entry),
+            Message::Leave(channel, socket, done) => {
+                self.leave(&channel, &socket);
+                // Whoever waited may have gone.
+                let _ = done.send(());
+            }
+            Message::Gone(id) => self.gone(&id),
+            Message::Event(event) => self.event(event),
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Opened { channels, subscribed, heads } => {
+                for channel in channels {
+                    self.opened(channel, subscribed, &heads);
+                }
+            }
+            Done::RetryOpen(channel) => {
+                if self.rooms.contains_key(&channel) {
+                    self.to_open.push(channel);
+                }
+            }
+            Done::GapDue(channel) => self.repair(channel),
+            Done::Repaired(channel, changes) => self.repaired(&channel, changes),
+            Done::Past { channel, socket, changes, up_to } => {
+                self.past(&channel, &socket, changes, up_to);
+            }
+            Done::LingerOver(channel) => self.close_if_empty(channel),
+            Done::Closed(channel) => self.closed(channel),
+        }
+    }
+
+    fn open_waiting(&mut self) {
+        if !self.to_open.is_empty() {
+            let channels = std::mem::take(&mut self.to_open);
+            self.jobs.spawn(jobs::open(self.app.clone(), channels));
+        }
+    }
+
+    // --- coming and going
+
+    fn enter(&mut self, mut entry: Entry) {
+        let (channel, id) = (entry.channel.clone(), entry.socket.id().clone());
+        let room = self.rooms.entry(channel.clone()).or_insert_with(|| {
+            self.to_open.push(channel.clone());
+            Following::opening()
+        });
+        if room.members.contains(&id) {
+            entry.entered();
+            return;
+        }
+        // Somebody who asks twice is let in as asked last.
+        if let Some(mut earlier) = room.take_newcomer(&id) {
+            earlier.entry.entered();
+        }
+        self.by_socket.entry(id).or_default().insert(channel.clone());
+        room.newcomers.push(Newcomer { entry, state: Waiting::ForRoom });
+        if room.phase == Phase::Live {
+            self.place_newcomers(&channel);
+        }
+    }
+
+    /// Finds every newcomer of a live room its place in the order.
+    fn place_newcomers(&mut self, channel: &Channel) {
+        let Some(room) = self.rooms.get_mut(channel) else { return };
+        let delivered = room.delivered();
+        let mut ahead = None;
+        for newcomer in &mut room.newcomers {
+            if !matches!(newcomer.state, Waiting::ForRoom) {
+                continue;
+            }
+            newcomer.entry.entered();
+            let after = newcomer.entry.after_rev;
+            newcomer.state = Waiting::ForTurn;
+            if room.sequencer.is_some() && after < delivered {
+                let (id, span) = (newcomer.entry.socket.id().clone(), (after, delivered));
+                self.jobs.spawn(jobs::past(self.app.clone(), channel.clone(), id, span));
+                newcomer.state = Waiting::ForPast(Vec::new());
+            }
+            ahead = ahead.max(Some(after));
+        }
+        if let (Some(sequencer), Some(ahead)) = (room.sequencer.as_mut(), ahead) {
+            sequencer.learn(ahead);
+        }
+        let in_turn = room.take_those_in_turn();
+        self.admit_all(channel, in_turn);
+        self.watch_gap(channel);
+    }
+
+    fn admit_all(&mut self, channel: &Channel, entries: Vec<Entry>) {
+        for entry in entries {
+            let id = entry.socket.id().clone();
+            if !entry.socket.join(&room_name(channel)) {
+                self.forget(channel, &id);
+            } else if let Some(room) = self.rooms.get_mut(channel) {
+                room.members.insert(id);
+            }
+        }
+    }
+
+    fn leave(&mut self, channel: &Channel, socket: &Socket) {
+        socket.leave(&room_name(channel));
+        self.forget(channel, socket.id());
+    }
+
+    fn gone(&mut self, id: &SocketId) {
+        for channel in self.by_socket.remove(id).unwrap_or_default() {
+            self.forget(&channel, id);
+        }
+    }
+
+    fn forget(&mut self, channel: &Channel, id: &SocketId) {
+        if let Some(channels) = self.by_socket.get_mut(id) {
+            channels.remove(channel);
+            if channels.is_empty() {
+                self.by_socket.remove(id);
+            }
+        }
+        let Some(room) = self.rooms.get_mut(channel) else { return };
+        room.members.remove(id);
+        if let Some(mut newcomer) = room.take_newcomer(id) {
+            newcomer.entry.entered();
+        }
+        if room.is_empty() && room.phase == Phase::Live {
+            let due = Done::LingerOver(channel.clone());
+            self.jobs.spawn(jobs::after(jobs::LINGER, due));
+        }
+    }
+
+    // --- opening and closing
+
+    fn opened(&mut self, channel: Channel, subscribed: bool, heads: &HashMap<ConversationId, i64>) {
+        let Some(room) = self.rooms.get_mut(&channel) else { return };
+        if !subscribed {
+            // This node's own events flow; what others sent meanwhile is found when it works.
+            self.jobs.spawn(jobs::after(jobs::RETRY, Done::RetryOpen(channel.clone())));
+        }
+        if let Room::Conversation(conversation) = channel.room {
+            let head = heads.get(&conversation).copied();
+            match room.sequencer.as_mut() {
+                Some(sequencer) => sequencer.learn(head.unwrap_or_default()),
+                None => {
+                    // Without the store, what the newcomers were told is what is known.
+                    let told = room.newcomers.iter().map(|n| n.entry.after_rev).max();
+                    let start = head.or(told).unwrap_or_default();
+                    room.sequencer = Some(Sequencer::new(start));
+                }
+            }
+        }
+        room.phase = Phase::Live;
+        let early = std::mem::take(&mut room.early);
+        self.place_newcomers(&channel);
+        for event in early {
+            self.event(event);
+        }
+        if self.rooms.get(&channel).is_some_and(Following::is_empty) {
+            self.jobs.spawn(jobs::after(jobs::LINGER, Done::LingerOver(channel)));
+        }
+    }
+
+    fn close_if_empty(&mut self, channel: Channel) {
+        if let Some(room) = self.rooms.get_mut(&channel)
+            && room.is_empty()
+            && room.phase == Phase::Live
+        {
+            room.phase = Phase::Closing;
+            self.jobs.spawn(jobs::close(self.app.clone(), channel));
+        }
+    }
+
+    fn closed(&mut self, channel: Channel) {
+        let Some(mut room) = self.rooms.remove(&channel) else { return };
+        if !room.is_empty() {
+            // Somebody came meanwhile: begin again from where the store stands.
+            let newcomers = std::mem::take(&mut room.newcomers);
+            self.rooms.insert(channel.clone(), Following { newcomers, ..Following::opening() });
+            self.to_open.push(channel);
+        }
+    }
+
+    // --- events
+
+    fn event(&mut self, event: BusEvent) {
+        let Some(room) = self.rooms.get_mut(&event.channel) else { return };
+        let Some(rev) = event.rev else {
+            self.broadcast(&event);
+            return;
+        };
+        match (room.phase, room.sequencer.as_mut()) {
+            (Phase::Live, Some(sequencer)) => match sequencer.offer(rev, event.clone()) {
+                Offered::Duplicate => {
+                    metrics::counter!("switchboard_duplicates_dropped_total").increment(1);
+                }
+                Offered::Parked => self.watch_gap(&event.channel),
+                Offered::Ready(ready) => self.deliver_all(&event.channel, ready),
+            },
+            (Phase::Opening, _) => room.early.push(event),
+            _ => {}
+        }
+    }
+
+    fn deliver_all(&mut self, channel: &Channel, ready: Vec<(i64, BusEvent)>) {
+        for (rev, event) in ready {
+            if let Some(packet) = self.broadcast(&event)
+                && let Some(room) = self.rooms.get_mut(channel)
+            {
+                room.keep_for_newcomers(rev, &packet);
+            }
+        }
+        // All of them count as delivered by now, so whoever knew of some lacks none of the rest
+        // only if it knew of all: the others are placed anew.
+        let Some(room) = self.rooms.get_mut(channel) else { return };
+        let in_turn = room.take_those_in_turn();
+        self.admit_all(channel, in_turn);
+    }
+
+    /// Sends an event to everybody in its room, encoded once.
+    fn broadcast(&self, event: &BusEvent) -> Option<Packet> {
+        let io = self.outlet.io()?;
+        let packet = match Packet::event(NAMESPACE, &event.name, &event.data) {
+            Ok(packet) => packet,
+            Err(error) => {
+                tracing::error!(%error, event = event.name, "event could not be encoded");
+                return None;
+            }
+        };
+        let room = room_name(&event.channel);
+        let except = event
+            .except
+            .as_deref()
+            .and_then(|id| io.sockets_in(NAMESPACE, &room).into_iter().find(|s| s.id().as_str() == id))
+            .map(|socket| socket.id().clone());
+        let send = match event.class {
+            DeliveryClass::Volatile => switchboard_socketio::Io::broadcast_volatile,
+            DeliveryClass::Sequenced | DeliveryClass::Logged => switchboard_socketio::Io::broadcast,
+        };
+        let reached = send(io, NAMESPACE, &room, &packet, except.as_ref());
+        let class = event.class.as_str();
+        metrics::counter!("switchboard_fanout_deliveries_total", "class" => class)
+            .increment(reached as u64);
+        metrics::histogram!("switchboard_fanout_latency_seconds")
+            .record(self.app.clock.now().since(event.at));
+        Some(packet)
+    }
+
+    // --- gaps
+
+    /// When something is missing, gives it a moment to come by itself.
+    fn watch_gap(&mut self, channel: &Channel) {
+        let Some(room) = self.rooms.get_mut(channel) else { return };
+        let has_gap = room.sequencer.as_ref().is_some_and(|sequencer| sequencer.gap().is_some());
+        if has_gap && !room.repairing {
+            room.repairing = true;
+            let due = Done::GapDue(channel.clone());
+            self.jobs.spawn(jobs::after(jobs::PATIENCE, due));
+        }
+    }
+
+    fn repair(&mut self, channel: Channel) {
+        let Some(room) = self.rooms.get_mut(&channel) else { return };
+        match room.sequencer.as_ref().and_then(Sequencer::gap) {
+            None => room.repairing = false,
+            Some(gap) => {
+                self.jobs.spawn(jobs::repair(self.app.clone(), channel, gap));
+            }
+        }
+    }
+
+    fn repaired(&mut self, channel: &Channel, changes: Option<Vec<Change>>) {
+        let Some(changes) = changes else {
+            let due = Done::GapDue(channel.clone());
+            self.jobs.spawn(jobs::after(jobs::RETRY, due));
+            return;
+        };
+        for change in changes {
+            let Some(event) = self.as_event(channel, &change) else { continue };
+            let Some(room) = self.rooms.get_mut(channel) else { return };
+            let Some(sequencer) = room.sequencer.as_mut() else { return };
+            if let Offered::Ready(ready) = sequencer.offer(change.rev, event) {
+                metrics::counter!("switchboard_gaps_repaired_total").increment(1);
+                self.deliver_all(channel, ready);
+            }
+        }
+        if let Some(room) = self.rooms.get_mut(channel) {
+            room.repairing = false;
+        }
+        self.watch_gap(channel);
+    }
+
+    fn as_event(&self, channel: &Channel, change: &Change) -> Option<BusEvent> {
+        let Room::Conversation(conversation) = channel.room else { return None };
+        let (organization, now) = (&channel.organization, self.app.clock.now());
+        let event = switchboard_messaging::publish::to_conversation(
+            organization,
+            conversation,
+            &change.event,
+            None,
+            now,
+        );
+        event.ok().map(|event| BusEvent { rev: Some(change.rev), ..event })
+    }
+
+    /// What a newcomer lacked was read: it gets that, then what the room got meanwhile, and is in.
+    fn past(
+        &mut self,
+        channel: &Channel,
+        id: &SocketId,
+        changes: Option<Vec<Change>>,
+        up_to: i64,
+    ) {
+        let Some(room) = self.rooms.get_mut(channel) else { return };
+        let Some(Newcomer { entry, state: Waiting::ForPast(tail) }) = room.take_newcomer(id) else {
+            return;
+        };
+        let Some(changes) = changes else {
+            // It cannot be let in with a gap; its client reconnects and begins anew.
+            entry.socket.close();
+            self.forget(channel, id);
+            return;
+        };
+        for change in &changes {
+            let event = &change.event;
+            if let Ok(packet) = Packet::event(NAMESPACE, event.name(), event) {
+                // A socket that is gone or full is closed by the runtime.
+                let _ = entry.socket.emit(&packet);
+            }
+        }
+        for (_, packet) in tail.iter().filter(|(rev, _)| *rev > up_to) {
+            let _ = entry.socket.emit(packet);
+        }
+        self.admit_all(channel, vec![entry]);
+    }
+}

@@ -1,0 +1,76 @@
+//! What the door remembers of one socket.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use switchboard_messaging::{Actor, Caller};
+use switchboard_protocol::{ErrorCode, Timestamp};
+
+/// Refusals of this kind within [`WINDOW`] that end a connection.
+const MOST_REFUSALS: usize = 10;
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// One connected socket's session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) caller: Caller,
+    refusals: Mutex<VecDeque<Timestamp>>,
+}
+
+impl Session {
+    pub(crate) fn new(actor: Actor, socket: String) -> Self {
+        let caller = Caller { actor, socket: Some(socket) };
+        Self { caller, refusals: Mutex::default() }
+    }
+
+    /// Counts a failed call; `true` when the socket has tried too often what it may not do.
+    pub(crate) fn is_too_much(&self, code: ErrorCode, now: Timestamp) -> bool {
+        if !matches!(code, ErrorCode::Unauthenticated | ErrorCode::Forbidden) {
+            return false;
+        }
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.push_back(now);
+        while refusals.front().is_some_and(|first| now.since(*first) >= WINDOW) {
+            refusals.pop_front();
+        }
+        refusals.len() >= MOST_REFUSALS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchboard_messaging::store::Viewer;
+    use switchboard_protocol::{OrganizationId, UserId};
+
+    fn session() -> Session {
+        let organization = OrganizationId::new("acme").unwrap();
+        let viewer = Viewer { organization, user: UserId::new("alice").unwrap() };
+        let (roles, expires_at) = (std::collections::BTreeSet::new(), Timestamp::default());
+        Session::new(Actor { viewer, roles, device: None, token_id: None, expires_at }, "s".into())
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1000)
+    }
+
+    #[test]
+    fn the_tenth_refusal_in_a_minute_is_too_much() {
+        let session = session();
+        let refused: Vec<bool> =
+            (0..10).map(|i| session.is_too_much(ErrorCode::Forbidden, at(i))).collect();
+        assert_eq!(refused.iter().filter(|too_much| **too_much).count(), 1);
+        assert!(refused[9]);
+    }
+
+    #[test]
+    fn old_refusals_and_other_failures_do_not_count() {
+        let session = session();
+        for i in 0..9 {
+            assert!(!session.is_too_much(ErrorCode::Forbidden, at(i)));
+        }
+        assert!(!session.is_too_much(ErrorCode::ValidationFailed, at(9)));
+        assert!(!session.is_too_much(ErrorCode::Forbidden, at(60)));
+    }
+}
