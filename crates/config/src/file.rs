@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::key::{all_keys, check_known};
+use crate::key::{RESERVED, all_keys, check_known, nearest_section};
 use crate::reader::{Given, Raw};
 use crate::sections::SECTIONS;
 use crate::source::{Remark, Source};
@@ -90,59 +90,54 @@ impl Walk<'_> {
                 line: Some(line_of(self.text, name.span().start)),
             };
             match (span.get_ref(), value) {
-                (DeValue::Table(spans), toml::Value::Table(values)) if !is_table_key(&path) => {
-                    // An empty unknown table has no key inside that would be complained about.
-                    if values.is_empty() && !is_section(&path) {
-                        self.refuse_unknown(source, path);
-                    } else {
-                        self.table(&format!("{path}."), spans, values);
-                    }
+                (DeValue::Table(spans), toml::Value::Table(values))
+                    if is_section(&path) || !(values.is_empty() || is_leaf(&path)) =>
+                {
+                    self.table(&format!("{path}."), spans, values);
                 }
                 _ if is_section(&path) => {
                     let reason = format!("is a section; write `[{path}]` on a line of its own");
-                    self.content.mistakes.push(Remark {
-                        source,
-                        key: path,
-                        reason,
-                    });
+                    self.refuse(source, path, reason);
                 }
-                _ => self.value(source, path, value),
+                _ => self.leaf(source, path, value),
             }
         }
     }
 
-    fn value(&mut self, source: Source, path: String, value: &toml::Value) {
-        if check_known(&path, str::to_owned).is_ok() {
-            self.content.given.insert(
-                path,
-                Given {
-                    raw: Raw::Toml(value.clone()),
-                    source,
-                },
-            );
-        } else {
-            self.refuse_unknown(source, path);
+    fn leaf(&mut self, source: Source, path: String, value: &toml::Value) {
+        match check_known(&path, str::to_owned) {
+            Ok(()) => {
+                let raw = Raw::Toml(value.clone());
+                self.content.given.insert(path, Given { raw, source });
+            }
+            // Only an empty table gets here: of others, the keys inside are unknown.
+            Err(_) if value.is_table() && !is_leaf(&path) => {
+                let nearest = nearest_section(&path).unwrap_or_default();
+                let reason = format!("unknown section; did you mean `[{nearest}]`?");
+                self.refuse(source, path, reason);
+            }
+            Err(reason) => self.refuse(source, path, reason),
         }
     }
 
-    fn refuse_unknown(&mut self, source: Source, path: String) {
-        if let Err(reason) = check_known(&path, str::to_owned) {
-            self.content.mistakes.push(Remark {
-                source,
-                key: path,
-                reason,
-            });
-        }
+    fn refuse(&mut self, source: Source, key: String, reason: String) {
+        self.content.mistakes.push(Remark {
+            source,
+            key,
+            reason,
+        });
     }
 }
 
 fn is_section(path: &str) -> bool {
-    SECTIONS.iter().any(|section| section.name == path)
-        || crate::key::RESERVED
-            .iter()
-            .any(|key| key.split_once('.').is_some_and(|k| k.0 == path))
+    let reserved = |key: &&str| {
+        key.split_once('.')
+            .is_some_and(|(section, _)| section == path)
+    };
+    SECTIONS.iter().any(|section| section.name == path) || RESERVED.iter().any(reserved)
 }
 
-fn is_table_key(path: &str) -> bool {
-    all_keys().any(|key| key.table && key.path == path)
+/// Whether a table at `path` is one value, not a section or part of one.
+fn is_leaf(path: &str) -> bool {
+    RESERVED.contains(&path) || all_keys().any(|key| key.table && key.path == path)
 }

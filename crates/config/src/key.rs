@@ -185,15 +185,31 @@ pub(crate) fn check_known(path: &str, name: impl Fn(&str) -> String) -> Result<(
     })
 }
 
-/// The known path that looks most like `path`. A right name in a wrong section is one step away.
+/// The known path that looks most like `path`. A right name counts for more than a right section.
 fn nearest(path: &str) -> Option<String> {
-    let name_of = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let reserved = RESERVED.iter().map(|path| (*path).to_owned());
-    settable_paths().chain(reserved).min_by_key(|known| {
-        let whole = strsim::damerau_levenshtein(path, known);
-        let name = strsim::damerau_levenshtein(&name_of(path), &name_of(known));
-        whole.min(name + 1)
-    })
+    settable_paths()
+        .chain(reserved)
+        .min_by_key(|known| distance(path, known))
+}
+
+fn distance(path: &str, known: &str) -> usize {
+    let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let (known_section, known_name) = known.rsplit_once('.').unwrap_or(("", known));
+    // `origins` means `allowed_origins`, however far apart they are in letters.
+    let part = name.len() > 3 && known_name.contains(name);
+    let letters = strsim::damerau_levenshtein(name, known_name);
+    let sections = strsim::damerau_levenshtein(section, known_section).min(3);
+    (if part { letters.min(1) } else { letters }) + sections
+}
+
+/// The known section whose name looks most like `name`.
+pub(crate) fn nearest_section(name: &str) -> Option<&'static str> {
+    SECTIONS
+        .iter()
+        .map(|section| section.name)
+        .filter(|known| !known.is_empty())
+        .min_by_key(|known| strsim::damerau_levenshtein(name, known))
 }
 
 #[cfg(test)]
@@ -202,6 +218,10 @@ mod tests {
 
     #[test]
     fn a_mistyped_key_is_answered_with_the_one_that_was_meant() {
+        assert_eq!(
+            nearest("http.origins").as_deref(),
+            Some("http.allowed_origins")
+        );
         assert_eq!(nearest("http.lisen").as_deref(), Some("http.listen"));
         assert_eq!(
             nearest("realtime.ping_intervall").as_deref(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::key::{DefaultValue, Key, Secrecy, all_keys};
+use crate::key::{DefaultValue, Key, Secrecy};
 use crate::source::{Remark, Source};
 use crate::values::{Secret, Value};
 
@@ -78,18 +78,9 @@ impl Reader {
         Some(value)
     }
 
-    /// What `path` will be, as text, before it is read: given or default. For defaults that follow
-    /// another key.
-    pub(crate) fn text(&self, path: &str) -> Option<String> {
-        match self.given.get(path).map(|given| &given.raw) {
-            Some(Raw::Text(text) | Raw::Toml(toml::Value::String(text))) => Some(text.clone()),
-            _ => all_keys()
-                .find(|key| key.path == path)
-                .and_then(|key| match key.default {
-                    DefaultValue::Text(text) => Some(text.to_owned()),
-                    _ => None,
-                }),
-        }
+    /// What `path` is worth, as text. For defaults that follow a key which was read before them.
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
+        self.effective.get(path)?.value.expose().as_ref()?.as_str()
     }
 
     /// What was given for `key`, here or in the file that `<key>_file` names.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::sections::{Algorithm, AllowQueryToken, Environment};
 use crate::settings::Settings;
 use crate::source::Remark;
-use crate::values::DatabaseBackend;
+use crate::values::{DatabaseBackend, Origin};
 
 /// The fewest bytes that an HMAC secret should have: the output of SHA-256 (RFC 7518, 3.2).
 const SECRET_BYTES: usize = 32;
@@ -46,7 +46,7 @@ impl Rules<'_> {
                 .http
                 .allowed_origins
                 .iter()
-                .any(|o| o.is_any())
+                .any(Origin::is_any)
         {
             self.refuse(
                 &["http.allowed_origins", "environment"],

@@ -46,7 +46,9 @@ pub struct Remark {
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.source, self.key, self.reason)
+        let text = format!("{}: {}: {}", self.source, self.key, self.reason);
+        // Names of files, variables and quoted keys may hold line breaks; a remark is one line.
+        f.write_str(&text.replace(char::is_control, "?"))
     }
 }
 

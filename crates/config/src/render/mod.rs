@@ -39,7 +39,10 @@ fn kind(key: &Key) -> String {
         text = if key.kind.starts_with("list") {
             format!("list of {}", choices.join(", "))
         } else {
-            choices.join(" or ")
+            match choices.split_last() {
+                Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+                _ => choices.join(""),
+            }
         };
     }
     if let Some((least, greatest)) = key.range {

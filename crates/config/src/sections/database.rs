@@ -19,7 +19,7 @@ section! {
         migrate_on_start: bool = derived(
             "`true` with SQLite, `false` with PostgreSQL",
             |reader| match reader.text("database.url") {
-                Some(url) if url.trim().starts_with("postgres") => "false",
+                Some(url) if url.starts_with("postgres") => "false",
                 _ => "true",
             },
         );

@@ -15,7 +15,7 @@ section! {
         /// empty list only the origin that the node itself is served from.
         allowed_origins: Vec<Origin> = derived(
             "`[\"*\"]` in development, `[]` in production",
-            |reader| match reader.text("environment").as_deref() {
+            |reader| match reader.text("environment") {
                 Some("production") => "[]",
                 _ => "[\"*\"]",
             },
@@ -23,7 +23,7 @@ section! {
         /// What the paths of the HTTP API begin with; `/` for nothing.
         api_prefix: ApiPrefix = derived(
             "`/api/v1`, or `/` in the `marketplace` profile",
-            |reader| match reader.text("profile").as_deref() {
+            |reader| match reader.text("profile") {
                 Some("marketplace") => "/",
                 _ => "/api/v1",
             },

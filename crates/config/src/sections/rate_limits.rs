@@ -25,7 +25,7 @@ section! {
         /// The set of rates to begin with.
         preset: Preset = derived(
             "as `profile`",
-            |reader| match reader.text("profile").as_deref() {
+            |reader| match reader.text("profile") {
                 Some("strict") => "strict",
                 Some("marketplace") => "marketplace",
                 _ => "standard",

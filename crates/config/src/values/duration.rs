@@ -13,7 +13,7 @@ const UNITS: [(&str, u64); 5] = [
 ];
 
 /// Ten years: anything longer is a slip of the pen.
-const GREATEST: Duration = Duration::from_secs(3_650 * 86_400);
+const GREATEST: Duration = Duration::from_hours(3_650 * 24);
 
 /// Milliseconds in one of `unit`.
 pub(super) fn unit_millis(unit: &str) -> Option<u64> {

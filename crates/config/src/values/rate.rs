@@ -8,7 +8,7 @@ use super::duration::{format, unit_millis};
 
 const GREATEST_LIMIT: u32 = 1_000_000;
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+const LONGEST: Duration = Duration::from_hours(7 * 24);
 
 /// So many calls in such a time; the whole of it may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
