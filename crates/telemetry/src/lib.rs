@@ -1,1 +1,19 @@
-//! placeholder
+//! What a node says about itself: logs to the standard error output, and metrics for Prometheus.
+//!
+//! Every metric has one row in the table ([`METRICS`]), from which the exporter's help texts, the
+//! buckets and the reference page come. Code that counts something uses the constant in [`names`].
+
+mod describe;
+mod docs;
+mod error;
+mod logs;
+mod metrics;
+pub mod names;
+
+pub use describe::{METRICS, MetricInfo, MetricKind};
+pub use docs::render_metrics_docs;
+pub use error::TelemetryError;
+pub use logs::{LogControl, LogFormat, init_logs};
+pub use metrics::{
+    METRICS_CONTENT_TYPE, Metrics, UPKEEP_INTERVAL, install_metrics, set_build_info,
+};

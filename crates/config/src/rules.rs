@@ -1,0 +1,218 @@
+//! What the values must be to one another.
+
+use std::net::SocketAddr;
+
+use crate::sections::{Algorithm, AllowQueryToken, Environment};
+use crate::settings::Settings;
+use crate::source::Remark;
+use crate::values::{DatabaseBackend, Origin};
+
+/// The fewest bytes that an HMAC secret should have: the output of SHA-256 (RFC 7518, 3.2).
+const SECRET_BYTES: usize = 32;
+
+/// The mistakes so far with those of the rules, and the warnings.
+pub(crate) fn check(settings: &Settings, mistakes: Vec<Remark>) -> (Vec<Remark>, Vec<Remark>) {
+    let unreadable = mistakes.len();
+    let mut rules = Rules {
+        settings,
+        mistakes,
+        unreadable,
+        warnings: Vec::new(),
+    };
+    rules.origins();
+    rules.signing_keys();
+    rules.algorithms();
+    rules.public_key_file();
+    rules.secret_length();
+    rules.listeners();
+    rules.shared_database();
+    rules.query_token();
+    (rules.mistakes, rules.warnings)
+}
+
+struct Rules<'a> {
+    settings: &'a Settings,
+    mistakes: Vec<Remark>,
+    /// How many of the mistakes were found while reading the values.
+    unreadable: usize,
+    warnings: Vec<Remark>,
+}
+
+impl Rules<'_> {
+    fn origins(&mut self) {
+        if self.production()
+            && self
+                .settings
+                .http
+                .allowed_origins
+                .iter()
+                .any(Origin::is_any)
+        {
+            self.refuse(
+                &["http.allowed_origins", "environment"],
+                "`*` is refused in production; list the origins of your front ends",
+            );
+        }
+    }
+
+    fn signing_keys(&mut self) {
+        let auth = &self.settings.auth;
+        if self.production() && auth.secret.is_none() && auth.public_key_file.is_none() {
+            self.refuse(
+                &["auth.secret", "auth.public_key_file", "environment"],
+                "the generated development key is refused in production; set auth.secret, \
+                 auth.secret_file or auth.public_key_file",
+            );
+        }
+    }
+
+    /// Every accepted algorithm has a key, and every key an algorithm.
+    fn algorithms(&mut self) {
+        const KEYS: [&str; 3] = ["auth.algorithms", "auth.secret", "auth.public_key_file"];
+        let auth = &self.settings.auth;
+        let symmetric = auth
+            .algorithms
+            .iter()
+            .find(|algorithm| algorithm.is_symmetric());
+        let asymmetric: Vec<_> = auth
+            .algorithms
+            .iter()
+            .copied()
+            .filter(|a| !a.is_symmetric())
+            .collect();
+        let (secret, public) = (auth.secret.is_some(), auth.public_key_file.is_some());
+        // Without any key, development generates a secret; production has been refused above.
+        let generated = !secret && !public;
+        if auth.algorithms.is_empty() {
+            self.refuse(&KEYS, "must name at least one algorithm");
+            return;
+        }
+        if let (Some(algorithm), false) = (symmetric, secret || generated) {
+            self.refuse(
+                &KEYS,
+                &format!("{algorithm} needs auth.secret or auth.secret_file"),
+            );
+        }
+        if let (Some(algorithm), false) = (asymmetric.first(), public) {
+            self.refuse(&KEYS, &format!("{algorithm} needs auth.public_key_file"));
+        }
+        if secret && symmetric.is_none() {
+            self.refuse(
+                &KEYS,
+                "auth.secret is set, but no HS… algorithm is accepted",
+            );
+        }
+        if public && asymmetric.is_empty() {
+            let reason = "auth.public_key_file is set, but none of RS256, PS256, ES256, EdDSA is \
+                          accepted";
+            self.refuse(&KEYS, reason);
+        }
+        let family = |algorithm: &Algorithm| match algorithm {
+            Algorithm::Rs256 | Algorithm::Ps256 => "RSA",
+            other => other.as_str(),
+        };
+        if let Some(first) = asymmetric.first()
+            && let Some(other) = asymmetric
+                .iter()
+                .find(|other| family(other) != family(first))
+        {
+            self.refuse(
+                &KEYS,
+                &format!("one public key cannot serve both {first} and {other}"),
+            );
+        }
+    }
+
+    fn public_key_file(&mut self) {
+        if let Some(path) = &self.settings.auth.public_key_file
+            && let Err(error) = std::fs::read(path)
+        {
+            let reason = format!("cannot read `{}`: {error}", path.display());
+            self.refuse(&["auth.public_key_file"], &reason);
+        }
+    }
+
+    fn secret_length(&mut self) {
+        let Some(secret) = &self.settings.auth.secret else {
+            return;
+        };
+        let bytes = secret.expose().len();
+        if bytes < SECRET_BYTES {
+            let reason = format!("has {bytes} bytes, fewer than {SECRET_BYTES}");
+            if self.production() {
+                self.refuse(&["auth.secret", "environment"], &reason);
+            } else {
+                self.warn("auth.secret", &format!("{reason}; production refuses it"));
+            }
+        }
+    }
+
+    fn listeners(&mut self) {
+        let (http, admin) = (self.settings.http.listen, self.settings.admin.listen);
+        if collide(http, admin) {
+            let reason = format!("{admin} collides with http.listen = {http}");
+            self.refuse(&["admin.listen", "http.listen"], &reason);
+        } else if !admin.ip().is_loopback() {
+            self.warn(
+                "admin.listen",
+                "other machines may reach it and it asks for no credentials; keep it inside",
+            );
+        }
+    }
+
+    fn shared_database(&mut self) {
+        let sqlite = self.settings.database.url.backend() == DatabaseBackend::Sqlite;
+        if sqlite && self.settings.redis.url.is_some() {
+            self.warn(
+                "database.url",
+                "SQLite cannot be shared by the nodes that redis.url connects; use PostgreSQL",
+            );
+        }
+    }
+
+    fn query_token(&mut self) {
+        let always = self.settings.auth.allow_query_token == AllowQueryToken::Always;
+        if always && self.production() {
+            self.warn(
+                "auth.allow_query_token",
+                "proxies may log tokens that are part of a URL",
+            );
+        }
+    }
+
+    fn production(&self) -> bool {
+        self.settings.general.environment == Environment::Production
+    }
+
+    /// Notes a mistake about the first of `keys`, unless one of them could not be read and what we
+    /// see here is the default that stands in for it.
+    fn refuse(&mut self, keys: &[&str], reason: &str) {
+        let wrong = |key: &&str| {
+            self.mistakes[..self.unreadable].iter().any(|mistake| {
+                mistake.key == *key || mistake.key.strip_suffix("_file") == Some(*key)
+            })
+        };
+        if !keys.iter().any(wrong) {
+            self.mistakes
+                .push(self.remark(keys.first().copied().unwrap_or_default(), reason));
+        }
+    }
+
+    fn warn(&mut self, key: &str, reason: &str) {
+        self.warnings.push(self.remark(key, reason));
+    }
+
+    fn remark(&self, key: &str, reason: &str) -> Remark {
+        Remark {
+            source: self.settings.source(key),
+            key: key.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// Whether both cannot be listened on: the same port, and one address covers the other.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let covers = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && covers
+}

@@ -1,0 +1,37 @@
+//! What a message may be.
+
+use std::time::Duration;
+
+use super::section;
+use crate::key::value;
+use crate::values::choice;
+
+choice! {
+    /// What deleting a message does.
+    pub enum Deletion {
+        /// Its content goes, its place stays.
+        Tombstone = "tombstone",
+        /// It is refused.
+        Disabled = "disabled",
+    }
+}
+
+section! {
+    /// What a message may be, and what may be done to it afterwards.
+    pub struct Messages at "messages", "messages." {
+        /// Most characters (Unicode scalar values) in a message.
+        max_length: u32 = value("5000").within("1", "100000").reloadable();
+        /// How long the sender may edit a message; `0` for ever.
+        edit_window: Duration = value("24h").reloadable();
+        /// `tombstone` keeps a deleted message's place without its content, `disabled` refuses to
+        /// delete.
+        deletion: Deletion = value("tombstone").reloadable();
+    }
+}
+
+impl Messages {
+    /// How long the sender may edit a message; `None` for ever.
+    pub fn edit_limit(&self) -> Option<Duration> {
+        (!self.edit_window.is_zero()).then_some(self.edit_window)
+    }
+}

@@ -1,0 +1,25 @@
+//! Socket.IO connections.
+
+use std::time::Duration;
+
+use super::section;
+use crate::key::value;
+use crate::values::Size;
+
+section! {
+    /// Socket.IO connections.
+    pub struct Realtime at "realtime", "realtime." {
+        /// Largest packet that a client may send; a larger one closes the connection.
+        max_packet: Size = value("100KiB").within("1KiB", "64MiB");
+        /// Time between two pings from the server.
+        ping_interval: Duration = value("25s").within("100ms", "1h");
+        /// How long to wait for the answer to a ping before closing the connection.
+        ping_timeout: Duration = value("20s").within("100ms", "1h");
+        /// How long a new connection may take to join a namespace.
+        connect_timeout: Duration = value("45s").within("100ms", "1h");
+        /// Whether a socket joins the rooms of its user's newest 200 conversations by itself.
+        auto_join: bool = value("true");
+        /// How many bytes may wait for one socket before it counts as too slow and is closed.
+        send_queue: Size = value("256KiB").within("16KiB", "1GiB");
+    }
+}

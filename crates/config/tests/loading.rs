@@ -1,0 +1,259 @@
+//! A file and an environment become settings.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is what it is for"
+)]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rstest::rstest;
+use switchboard_config::{
+    Algorithm, ConfigErrors, Environment, Loaded, Origin, Preset, SECTIONS, Settings, Source,
+};
+use tempfile::NamedTempFile;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef"; // 32 bytes
+
+fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn load(file: Option<&Path>, variables: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+    let variables = variables
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Settings::load(file, variables)
+}
+
+fn settings(variables: &[(&str, &str)]) -> Settings {
+    load(None, variables).unwrap().settings
+}
+
+#[test]
+fn with_nothing_given_the_documented_defaults_hold() {
+    let Loaded { settings, warnings } = load(None, &[]).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(settings.general.environment, Environment::Development);
+    assert_eq!(settings.general.startup_timeout, Duration::from_secs(30));
+    assert_eq!(settings.http.listen.to_string(), "0.0.0.0:8080");
+    assert!(settings.http.allowed_origins[0].is_any());
+    assert_eq!(settings.http.api_prefix.as_str(), "/api/v1");
+    assert_eq!(settings.admin.listen.to_string(), "127.0.0.1:9090");
+    assert_eq!(
+        settings.database.url.expose(),
+        "sqlite://./data/switchboard.db"
+    );
+    assert!(settings.database.migrate_on_start);
+    assert!(settings.redis.url.is_none());
+    assert_eq!(settings.redis.command_timeout, Duration::from_millis(500));
+    assert_eq!(settings.auth.algorithms, [Algorithm::Hs256]);
+    assert_eq!(settings.realtime.max_packet.bytes(), 100 * 1024);
+    assert_eq!(settings.realtime.ping_interval, Duration::from_secs(25));
+    assert_eq!(settings.realtime.ping_timeout, Duration::from_secs(20));
+    assert_eq!(settings.realtime.connect_timeout, Duration::from_secs(45));
+    assert_eq!(settings.realtime.send_queue.bytes(), 256 * 1024);
+    assert_eq!(settings.presence.batch_window, Duration::from_millis(200));
+    assert_eq!(settings.rate_limits.preset, Preset::Standard);
+    assert_eq!(
+        settings.messages.edit_limit(),
+        Some(Duration::from_hours(24))
+    );
+    assert_eq!(settings.limits.connections_per_user, 50);
+    assert_eq!(settings.limits.rooms_per_socket, 1000);
+    assert_eq!(settings.shutdown.drain, Duration::from_secs(30));
+}
+
+#[test]
+fn the_environment_beats_the_file() {
+    let file = file("[http]\nlisten = \"127.0.0.1:1\"\n[limits]\nrooms_per_socket = 7\n");
+    let variables = [("SWITCHBOARD__HTTP__LISTEN", "127.0.0.1:2")];
+    let settings = load(Some(file.path()), &variables).unwrap().settings;
+    assert_eq!(settings.http.listen.port(), 2);
+    assert_eq!(settings.limits.rooms_per_socket, 7);
+    assert_eq!(
+        settings.source("http.listen"),
+        Source::Environment("SWITCHBOARD__HTTP__LISTEN".to_owned())
+    );
+    assert_eq!(
+        settings.source("limits.rooms_per_socket"),
+        Source::File {
+            path: file.path().to_owned(),
+            line: Some(4)
+        }
+    );
+}
+
+#[test]
+fn a_key_above_all_sections_has_a_short_variable() {
+    let settings = settings(&[("SWITCHBOARD__PROFILE", "strict")]);
+    assert_eq!(settings.rate_limits.preset, Preset::Strict);
+}
+
+#[test]
+fn a_profile_sets_defaults_and_keys_that_are_set_win() {
+    let marketplace = settings(&[("SWITCHBOARD__PROFILE", "marketplace")]);
+    assert_eq!(marketplace.rate_limits.preset, Preset::Marketplace);
+    assert_eq!(marketplace.http.api_prefix.as_str(), "");
+    let padded = settings(&[("SWITCHBOARD__PROFILE", " strict ")]);
+    assert_eq!(padded.rate_limits.preset, Preset::Strict);
+    let mixed = settings(&[
+        ("SWITCHBOARD__PROFILE", "marketplace"),
+        ("SWITCHBOARD__RATE_LIMITS__PRESET", "standard"),
+        ("SWITCHBOARD__HTTP__API_PREFIX", "/chat"),
+    ]);
+    assert_eq!(mixed.rate_limits.preset, Preset::Standard);
+    assert_eq!(mixed.http.api_prefix.as_str(), "/chat");
+}
+
+#[test]
+fn the_schema_of_a_shared_database_is_not_touched_unless_asked() {
+    const URL: (&str, &str) = ("SWITCHBOARD__DATABASE__URL", "postgres://h/sb");
+    assert!(!settings(&[URL]).database.migrate_on_start);
+    let asked = [URL, ("SWITCHBOARD__DATABASE__MIGRATE_ON_START", "true")];
+    assert!(settings(&asked).database.migrate_on_start);
+    let url = file("postgres://h/sb\n");
+    let path = url.path().to_str().unwrap();
+    let from_file = settings(&[("SWITCHBOARD__DATABASE__URL_FILE", path)]);
+    assert!(!from_file.database.migrate_on_start);
+}
+
+#[rstest]
+#[case("https://a.example,https://b.example")]
+#[case(r#"["https://a.example", "https://b.example"]"#)]
+fn a_list_in_the_environment_is_json_or_separated_by_commas(#[case] text: &str) {
+    let origins = settings(&[("SWITCHBOARD__HTTP__ALLOWED_ORIGINS", text)])
+        .http
+        .allowed_origins;
+    let origins: Vec<_> = origins.iter().map(Origin::as_str).collect();
+    assert_eq!(origins, ["https://a.example", "https://b.example"]);
+}
+
+#[test]
+fn rates_of_events_come_from_a_table_or_from_json() {
+    let file = file("[rate_limits.events]\n\"message:send\" = \"5/10s\"\n");
+    let from_file = load(Some(file.path()), &[])
+        .unwrap()
+        .settings
+        .rate_limits
+        .events;
+    let json = r#"{"message:send":"5/10s"}"#;
+    let from_environment = settings(&[("SWITCHBOARD__RATE_LIMITS__EVENTS", json)])
+        .rate_limits
+        .events;
+    assert_eq!(from_file, from_environment);
+    assert_eq!(from_file["message:send"].to_string(), "5/10s");
+}
+
+#[test]
+fn variables_of_other_programs_and_empty_ones_are_passed_over() {
+    let settings = settings(&[
+        ("PATH", "/bin"),
+        ("SWITCHBOARD_LISTEN", "x"),
+        ("SWITCHBOARD__HTTP__LISTEN", ""),
+        ("SWITCHBOARD__LIMITS__CONNECTS", " "),
+    ]);
+    assert_eq!(settings.source("http.listen"), Source::Default);
+}
+
+#[test]
+fn every_number_with_a_range_may_be_at_its_ends_and_not_beyond() {
+    let mut checked = 0;
+    for key in SECTIONS.iter().flat_map(|section| section.keys) {
+        let Some((least, greatest)) = key.range else {
+            continue;
+        };
+        let try_value = |text: &str| load(None, &[(&key.variable(), text)]);
+        for end in [least, greatest] {
+            assert!(
+                try_value(end).is_ok(),
+                "{} = {end}: {:?}",
+                key.path,
+                try_value(end)
+            );
+        }
+        let (below, above) = beyond(key.kind, least, greatest);
+        for text in below.iter().chain([&above]) {
+            let errors = try_value(text).unwrap_err();
+            let reason = format!("must be between {least} and {greatest}");
+            assert_eq!(errors.mistakes()[0].reason, reason, "{} = {text}", key.path);
+        }
+        checked += 1;
+    }
+    assert!(checked > 10, "only {checked} keys have a range");
+}
+
+/// The values one unit below `least` (if there is one) and one above `greatest`.
+fn beyond(kind: &str, least: &str, greatest: &str) -> (Option<String>, String) {
+    let unit_at = |text: &str| {
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len())
+    };
+    let base = |text: &str| {
+        let (count, unit) = text.split_at(unit_at(text));
+        let factor: u64 = match unit {
+            "" | "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            other => panic!("{other}"),
+        };
+        count.parse::<u64>().unwrap() * factor
+    };
+    let unit = if kind == "duration" { "ms" } else { "" };
+    let below = base(least)
+        .checked_sub(1)
+        .map(|number| format!("{number}{unit}"));
+    (below, format!("{}{unit}", base(greatest) + 1))
+}
+
+#[test]
+fn a_reload_knows_which_keys_changed_even_when_they_are_secret() {
+    let old = settings(&[("SWITCHBOARD__AUTH__SECRET", SECRET)]);
+    let new = settings(&[
+        ("SWITCHBOARD__AUTH__SECRET", &SECRET.replace('0', "9")),
+        ("SWITCHBOARD__HTTP__LISTEN", "127.0.0.1:1"),
+    ]);
+    let changed: Vec<_> = old
+        .changed_keys(&new)
+        .iter()
+        .map(|key| (key.path, key.reloadable))
+        .collect();
+    assert_eq!(changed, [("http.listen", false), ("auth.secret", true)]);
+    assert!(old.changed_keys(&old).is_empty());
+}
+
+fn any_path() -> impl Strategy<Value = String> {
+    let keys: Vec<_> = SECTIONS
+        .iter()
+        .flat_map(|section| section.keys)
+        .map(|k| k.path)
+        .collect();
+    prop_oneof![
+        prop::sample::select(keys).prop_map(str::to_owned),
+        "[a-z_.]{0,20}"
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_loading_panic(path in any_path(), value in "\\PC*|\"[a-z0-9/:]*\"|-?[0-9]{1,20}") {
+        let _ = load(Some(file(&format!("{path} = {value}\n")).path()), &[]);
+    }
+
+    #[test]
+    fn no_environment_makes_loading_panic(path in any_path(), value in "\\PC*|[0-9]{1,20}[a-zA-Z]{0,3}") {
+        // A path of the machine must not be read by accident: values are text, not files.
+        prop_assume!(!path.ends_with("_file"));
+        let variable = format!("SWITCHBOARD__{}", path.replace('.', "__").to_uppercase());
+        let _ = load(None, &[(&variable, &value)]);
+    }
+}

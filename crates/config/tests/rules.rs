@@ -1,0 +1,204 @@
+//! What the values must be to one another.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is what it is for"
+)]
+
+use std::io::Write as _;
+
+use rstest::rstest;
+use switchboard_config::{ConfigErrors, Loaded, Settings};
+use tempfile::NamedTempFile;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef"; // 32 bytes
+
+/// Loads from variables, without the `SWITCHBOARD__` that they all begin with.
+fn load(variables: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+    let variables = variables
+        .iter()
+        .map(|(k, v)| (format!("SWITCHBOARD__{k}"), (*v).to_owned()));
+    Settings::load(None, variables)
+}
+
+fn reasons(variables: &[(&str, &str)]) -> Vec<String> {
+    match load(variables) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors
+            .mistakes()
+            .iter()
+            .map(|m| format!("{}: {}", m.key, m.reason))
+            .collect(),
+    }
+}
+
+fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
+    load(variables)
+        .unwrap()
+        .warnings
+        .into_iter()
+        .map(|warning| warning.key)
+        .collect()
+}
+
+fn key_file() -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(b"-----BEGIN PUBLIC KEY-----\n").unwrap();
+    file
+}
+
+#[test]
+fn production_with_a_secret_is_accepted_and_allows_only_its_own_origin() {
+    let production = [("ENVIRONMENT", "production"), ("AUTH__SECRET", SECRET)];
+    let Loaded { settings, warnings } = load(&production).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(settings.http.allowed_origins, []);
+}
+
+#[test]
+fn production_refuses_the_development_key() {
+    let reasons = reasons(&[("ENVIRONMENT", "production")]);
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(
+        reasons[0].starts_with("auth.secret: the generated development key"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn production_refuses_any_origin() {
+    let with = |origins| {
+        reasons(&[
+            ("ENVIRONMENT", "production"),
+            ("AUTH__SECRET", SECRET),
+            ("HTTP__ALLOWED_ORIGINS", origins),
+        ])
+    };
+    assert!(with("https://a.example,*")[0].starts_with("http.allowed_origins: `*` is refused"));
+    assert_eq!(with("https://*.example.com"), [""; 0]);
+}
+
+#[test]
+fn production_refuses_a_secret_of_31_bytes_and_takes_one_of_32() {
+    let with = |secret| reasons(&[("ENVIRONMENT", "production"), ("AUTH__SECRET", secret)]);
+    assert_eq!(with(SECRET), [""; 0]);
+    assert_eq!(
+        with(&SECRET[1..]),
+        ["auth.secret: has 31 bytes, fewer than 32"]
+    );
+}
+
+#[test]
+fn development_warns_of_a_secret_of_31_bytes_and_not_of_one_of_32() {
+    assert_eq!(warnings(&[("AUTH__SECRET", SECRET)]), [""; 0]);
+    assert_eq!(warnings(&[("AUTH__SECRET", &SECRET[1..])]), ["auth.secret"]);
+}
+
+#[rstest]
+#[case::generated_key("HS256", false, false, None)]
+#[case::secret("HS256,HS512", true, false, None)]
+#[case::public_key("RS256,PS256", false, true, None)]
+#[case::both("HS256,EdDSA", true, true, None)]
+#[case::no_algorithm("[]", true, false, Some("at least one algorithm"))]
+#[case::no_public_key("ES256", false, false, Some("ES256 needs auth.public_key_file"))]
+#[case::no_public_key_beside("HS256,ES256", true, false, Some("ES256 needs auth.public_key_file"))]
+#[case::no_secret("HS384,RS256", false, true, Some("HS384 needs auth.secret"))]
+#[case::unused_secret("RS256", true, true, Some("no HS… algorithm"))]
+#[case::unused_public_key("HS256", true, true, Some("auth.public_key_file is set, but none"))]
+#[case::two_families("RS256,ES256", false, true, Some("cannot serve both RS256 and ES256"))]
+fn every_algorithm_has_a_key_and_every_key_an_algorithm(
+    #[case] algorithms: &str,
+    #[case] secret: bool,
+    #[case] public_key: bool,
+    #[case] mistake: Option<&str>,
+) {
+    let file = key_file();
+    let path = file.path().to_str().unwrap();
+    let variables = [
+        ("AUTH__ALGORITHMS", algorithms),
+        ("AUTH__SECRET", if secret { SECRET } else { "" }),
+        ("AUTH__PUBLIC_KEY_FILE", if public_key { path } else { "" }),
+    ];
+    let reasons = reasons(&variables);
+    match mistake {
+        None => assert_eq!(reasons, [""; 0]),
+        Some(mistake) => {
+            assert_eq!(reasons.len(), 1, "{reasons:?}");
+            assert!(reasons[0].starts_with("auth.algorithms: "), "{reasons:?}");
+            assert!(reasons[0].contains(mistake), "{reasons:?}");
+        }
+    }
+}
+
+#[test]
+fn a_public_key_file_that_cannot_be_read_is_a_mistake() {
+    let reasons = reasons(&[
+        ("AUTH__ALGORITHMS", "RS256"),
+        ("AUTH__PUBLIC_KEY_FILE", "/nonexistent/key.pem"),
+    ]);
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(
+        reasons[0].starts_with("auth.public_key_file: cannot read"),
+        "{reasons:?}"
+    );
+}
+
+#[rstest]
+#[case::same("127.0.0.1:8080", "127.0.0.1:8080", true)]
+#[case::covered("0.0.0.0:8080", "127.0.0.1:8080", true)]
+#[case::other_port("127.0.0.1:8080", "127.0.0.1:8081", false)]
+#[case::other_address("127.0.0.1:8080", "127.0.0.2:8080", false)]
+#[case::chosen_by_the_system("127.0.0.1:0", "127.0.0.1:0", false)]
+fn the_two_listeners_do_not_collide(#[case] http: &str, #[case] admin: &str, #[case] bad: bool) {
+    let reasons = reasons(&[("HTTP__LISTEN", http), ("ADMIN__LISTEN", admin)]);
+    let collides = reasons
+        .iter()
+        .any(|reason| reason.starts_with("admin.listen: "));
+    assert_eq!(collides, bad, "{reasons:?}");
+}
+
+#[test]
+fn an_admin_listener_that_others_can_reach_is_worth_a_warning() {
+    assert_eq!(
+        warnings(&[("ADMIN__LISTEN", "0.0.0.0:9090")]),
+        ["admin.listen"]
+    );
+    assert_eq!(warnings(&[("ADMIN__LISTEN", "[::1]:9090")]), [""; 0]);
+}
+
+#[test]
+fn several_nodes_on_sqlite_are_worth_a_warning() {
+    const REDIS: (&str, &str) = ("REDIS__URL", "redis://h:6379");
+    assert_eq!(warnings(&[REDIS]), ["database.url"]);
+    assert_eq!(
+        warnings(&[REDIS, ("DATABASE__URL", "postgres://h/sb")]),
+        [""; 0]
+    );
+}
+
+#[test]
+fn tokens_in_urls_are_worth_a_warning_in_production() {
+    let always = ("AUTH__ALLOW_QUERY_TOKEN", "always");
+    assert_eq!(warnings(&[always]), [""; 0]);
+    let production = [
+        ("ENVIRONMENT", "production"),
+        ("AUTH__SECRET", SECRET),
+        always,
+    ];
+    assert_eq!(warnings(&production), ["auth.allow_query_token"]);
+}
+
+#[rstest]
+#[case("redis://h:6379/0", true)]
+#[case("rediss://h:6379/0", true)]
+#[case(
+    "redis-sentinel://h1:26379?node=h2:26379&sentinelServiceName=main",
+    true
+)]
+#[case("redis-cluster://h1:7000?node=h2:7001", true)]
+#[case("http://h:6379", false)]
+#[case("h:6379", false)]
+fn redis_has_four_schemes(#[case] url: &str, #[case] fits: bool) {
+    let reasons = reasons(&[("REDIS__URL", url), ("DATABASE__URL", "postgres://h/sb")]);
+    assert_eq!(reasons.is_empty(), fits, "{reasons:?}");
+}

@@ -1,0 +1,182 @@
+//! The table of metrics.
+
+use crate::names;
+
+/// What a metric does over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts observations by size.
+    Histogram,
+}
+
+impl MetricKind {
+    /// As Prometheus calls it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricInfo {
+    /// Its full name.
+    pub name: &'static str,
+    /// What it does over time.
+    pub kind: MetricKind,
+    /// Its labels, each with a bounded set of values: never a user's id.
+    pub labels: &'static [&'static str],
+    /// One sentence for people.
+    pub doc: &'static str,
+}
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    doc: &'static str,
+) -> MetricInfo {
+    MetricInfo {
+        name,
+        kind: MetricKind::Counter,
+        labels,
+        doc,
+    }
+}
+
+const fn gauge(
+    name: &'static str,
+    labels: &'static [&'static str],
+    doc: &'static str,
+) -> MetricInfo {
+    MetricInfo {
+        name,
+        kind: MetricKind::Gauge,
+        labels,
+        doc,
+    }
+}
+
+const fn histogram(
+    name: &'static str,
+    labels: &'static [&'static str],
+    doc: &'static str,
+) -> MetricInfo {
+    MetricInfo {
+        name,
+        kind: MetricKind::Histogram,
+        labels,
+        doc,
+    }
+}
+
+/// Every metric of a node.
+pub const METRICS: &[MetricInfo] = &[
+    gauge(
+        names::CONNECTIONS,
+        &["transport", "namespace"],
+        "Sockets that are connected to this node now.",
+    ),
+    counter(
+        names::CONNECTS_TOTAL,
+        &["result"],
+        "Attempts to connect, by how they ended.",
+    ),
+    counter(
+        names::DISCONNECTS_TOTAL,
+        &["reason"],
+        "Sockets that went away, by why.",
+    ),
+    counter(
+        names::EVENTS_RECEIVED_TOTAL,
+        &["event"],
+        "Events from clients; names that are not known count as `other`.",
+    ),
+    histogram(
+        names::EVENT_DURATION_SECONDS,
+        &["event", "outcome"],
+        "From an event's decoding to its ack.",
+    ),
+    counter(
+        names::MESSAGES_STORED_TOTAL,
+        &[],
+        "Messages that the database has committed.",
+    ),
+    histogram(
+        names::STORE_BATCH_SIZE,
+        &[],
+        "Messages that were committed in one transaction.",
+    ),
+    histogram(
+        names::STORE_DURATION_SECONDS,
+        &["operation"],
+        "How long the database took for an operation.",
+    ),
+    counter(
+        names::PUBLISHES_TOTAL,
+        &["class", "result"],
+        "Events that were given to the other nodes, by delivery class.",
+    ),
+    counter(
+        names::FANOUT_DELIVERIES_TOTAL,
+        &["class"],
+        "Events that were put into the queue of a socket of this node.",
+    ),
+    histogram(
+        names::FANOUT_LATENCY_SECONDS,
+        &[],
+        "From a change's storing to its being written to a socket, over all nodes.",
+    ),
+    counter(
+        names::SLOW_CONSUMERS_TOTAL,
+        &[],
+        "Sockets that were closed because their queue was full.",
+    ),
+    counter(
+        names::GAPS_REPAIRED_TOTAL,
+        &[],
+        "Holes in a conversation's sequence that were filled from the database.",
+    ),
+    counter(
+        names::DUPLICATES_DROPPED_TOTAL,
+        &[],
+        "Events from other nodes that had been delivered before.",
+    ),
+    counter(
+        names::RATE_LIMITED_TOTAL,
+        &["event"],
+        "Calls that were refused for their frequency.",
+    ),
+    counter(
+        names::AUTH_FAILURES_TOTAL,
+        &["reason"],
+        "Tokens that were refused, by why.",
+    ),
+    gauge(
+        names::PRESENCE_USERS,
+        &["status"],
+        "Users with a socket on this node, by presence.",
+    ),
+    gauge(names::REDIS_UP, &[], "1 while Redis answers, else 0."),
+    gauge(
+        names::POSTGRES_UP,
+        &[],
+        "1 while PostgreSQL answers, else 0.",
+    ),
+    gauge(
+        names::DEGRADED,
+        &[],
+        "1 while the node does without something that it needs, else 0.",
+    ),
+    gauge(
+        names::BUILD_INFO,
+        &["version", "commit"],
+        "Always 1; what is running is in the labels.",
+    ),
+];

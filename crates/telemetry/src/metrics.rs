@@ -1,0 +1,188 @@
+//! The process's metrics, rendered for Prometheus.
+
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::describe::{METRICS, MetricKind};
+use crate::{TelemetryError, names};
+
+/// The `Content-Type` of [`Metrics::render`].
+pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// How often to call [`Metrics::run_upkeep`].
+pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Seconds, 0.1 ms to 10 s: from a write to a local socket to a database that is in trouble.
+const SECONDS: [f64; 16] = [
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+
+/// Rows in a transaction.
+const BATCH: [f64; 11] = [
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+];
+
+/// The process's metrics.
+#[derive(Debug, Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// All metrics in Prometheus' text format, for `/metrics`.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds the observations since the last call into the histograms. Without it they would pile
+    /// up in memory while nobody scrapes.
+    pub fn run_upkeep(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+/// Installs the process's recorder for the `metrics` macros and describes every metric to it. Fails
+/// when called a second time. Somebody has to call [`Metrics::run_upkeep`] every
+/// [`UPKEEP_INTERVAL`].
+pub fn install_metrics() -> Result<Metrics, TelemetryError> {
+    let handle = builder()?.install_recorder()?;
+    describe_all();
+    Ok(Metrics(handle))
+}
+
+/// Says what is running.
+pub fn set_build_info(version: &str, commit: &str) {
+    let labels = [
+        ("version", version.to_owned()),
+        ("commit", commit.to_owned()),
+    ];
+    metrics::gauge!(names::BUILD_INFO, &labels).set(1.0);
+}
+
+fn builder() -> Result<PrometheusBuilder, TelemetryError> {
+    Ok(PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(names::STORE_BATCH_SIZE.to_owned()), &BATCH)?)
+}
+
+fn describe_all() {
+    for metric in METRICS {
+        match metric.kind {
+            MetricKind::Counter => metrics::describe_counter!(metric.name, metric.doc),
+            MetricKind::Gauge => metrics::describe_gauge!(metric.name, metric.doc),
+            MetricKind::Histogram => metrics::describe_histogram!(metric.name, metric.doc),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs `act` with a recorder of its own and returns what Prometheus would see.
+    fn scraped(act: impl FnOnce()) -> String {
+        let recorder = builder().unwrap().build_recorder();
+        let metrics = Metrics(recorder.handle());
+        metrics::with_local_recorder(&recorder, || {
+            describe_all();
+            act();
+        });
+        metrics.run_upkeep();
+        metrics.render()
+    }
+
+    #[test]
+    fn a_counter_is_rendered_with_its_help_and_labels() {
+        let text =
+            scraped(|| metrics::counter!(names::CONNECTS_TOTAL, "result" => "ok").increment(2));
+        assert!(
+            text.contains("# HELP switchboard_connects_total Attempts to connect"),
+            "{text}"
+        );
+        assert!(
+            text.contains("# TYPE switchboard_connects_total counter"),
+            "{text}"
+        );
+        assert!(
+            text.contains("switchboard_connects_total{result=\"ok\"} 2"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn durations_have_buckets_from_a_tenth_of_a_millisecond_to_ten_seconds() {
+        let text = scraped(|| {
+            let seen = metrics::histogram!(names::FANOUT_LATENCY_SECONDS);
+            for seconds in [0.0001, 0.000_11, 10.0, 10.1] {
+                seen.record(seconds);
+            }
+        });
+        let count = |bucket: &str, count: u32| {
+            let line =
+                format!("switchboard_fanout_latency_seconds_bucket{{le=\"{bucket}\"}} {count}\n");
+            assert!(text.contains(&line), "{line} is missing in {text}");
+        };
+        count("0.0001", 1);
+        count("0.00025", 2);
+        count("10", 3);
+        count("+Inf", 4);
+    }
+
+    #[test]
+    fn batches_have_buckets_from_1_to_1024() {
+        let text = scraped(|| {
+            let seen = metrics::histogram!(names::STORE_BATCH_SIZE);
+            for rows in [1.0, 2.0, 1024.0, 1025.0] {
+                seen.record(rows);
+            }
+        });
+        for line in [
+            "{le=\"1\"} 1\n",
+            "{le=\"2\"} 2\n",
+            "{le=\"1024\"} 3\n",
+            "{le=\"+Inf\"} 4\n",
+        ] {
+            let line = format!("switchboard_store_batch_size_bucket{line}");
+            assert!(text.contains(&line), "{line} is missing in {text}");
+        }
+    }
+
+    #[test]
+    fn every_histogram_has_buckets() {
+        for metric in METRICS
+            .iter()
+            .filter(|metric| metric.kind == MetricKind::Histogram)
+        {
+            let text = scraped(|| metrics::histogram!(metric.name).record(1.0));
+            assert!(
+                text.contains("_bucket{le="),
+                "{} is a summary: {text}",
+                metric.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_build_is_told_by_labels() {
+        let text = scraped(|| set_build_info("1.2.3", "abc"));
+        assert!(text.contains("version=\"1.2.3\""), "{text}");
+        assert!(text.contains("commit=\"abc\""), "{text}");
+    }
+
+    #[test]
+    fn names_follow_the_conventions_of_prometheus_and_are_unique() {
+        for (index, metric) in METRICS.iter().enumerate() {
+            let name = metric.name;
+            assert!(name.starts_with("switchboard_"), "{name}");
+            assert_eq!(
+                name.ends_with("_total"),
+                metric.kind == MetricKind::Counter,
+                "{name}"
+            );
+            assert!(
+                METRICS[..index].iter().all(|other| other.name != name),
+                "{name} twice"
+            );
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The names of the metrics, as Prometheus sees them.
+
+/// Gauge `{transport, namespace}`: sockets that are connected now.
+pub const CONNECTIONS: &str = "switchboard_connections";
+/// Counter `{result}`: attempts to connect.
+pub const CONNECTS_TOTAL: &str = "switchboard_connects_total";
+/// Counter `{reason}`: sockets that went away.
+pub const DISCONNECTS_TOTAL: &str = "switchboard_disconnects_total";
+/// Counter `{event}`: events from clients.
+pub const EVENTS_RECEIVED_TOTAL: &str = "switchboard_events_received_total";
+/// Histogram `{event, outcome}`, seconds: decoding to ack.
+pub const EVENT_DURATION_SECONDS: &str = "switchboard_event_duration_seconds";
+/// Counter: messages committed.
+pub const MESSAGES_STORED_TOTAL: &str = "switchboard_messages_stored_total";
+/// Histogram: messages in one transaction.
+pub const STORE_BATCH_SIZE: &str = "switchboard_store_batch_size";
+/// Histogram `{operation}`, seconds: time that the database took.
+pub const STORE_DURATION_SECONDS: &str = "switchboard_store_duration_seconds";
+/// Counter `{class, result}`: events given to the other nodes.
+pub const PUBLISHES_TOTAL: &str = "switchboard_publishes_total";
+/// Counter `{class}`: events put into sockets' queues.
+pub const FANOUT_DELIVERIES_TOTAL: &str = "switchboard_fanout_deliveries_total";
+/// Histogram, seconds: stored to written to the socket.
+pub const FANOUT_LATENCY_SECONDS: &str = "switchboard_fanout_latency_seconds";
+/// Counter: sockets closed for a full queue.
+pub const SLOW_CONSUMERS_TOTAL: &str = "switchboard_slow_consumers_total";
+/// Counter: holes filled from the database.
+pub const GAPS_REPAIRED_TOTAL: &str = "switchboard_gaps_repaired_total";
+/// Counter: events that had been delivered before.
+pub const DUPLICATES_DROPPED_TOTAL: &str = "switchboard_duplicates_dropped_total";
+/// Counter `{event}`: calls refused for their frequency.
+pub const RATE_LIMITED_TOTAL: &str = "switchboard_rate_limited_total";
+/// Counter `{reason}`: tokens refused.
+pub const AUTH_FAILURES_TOTAL: &str = "switchboard_auth_failures_total";
+/// Gauge `{status}`: users by presence.
+pub const PRESENCE_USERS: &str = "switchboard_presence_users";
+/// Gauge: 1 while Redis answers.
+pub const REDIS_UP: &str = "switchboard_redis_up";
+/// Gauge: 1 while PostgreSQL answers.
+pub const POSTGRES_UP: &str = "switchboard_postgres_up";
+/// Gauge: 1 while something needed is missing.
+pub const DEGRADED: &str = "switchboard_degraded";
+/// Gauge `{version, commit}`: always 1.
+pub const BUILD_INFO: &str = "switchboard_build_info";
