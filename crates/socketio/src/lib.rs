@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ack;
 mod application;
 mod codec;
 mod connection;
@@ -12,8 +13,10 @@ mod registry;
 mod rooms;
 mod server;
 mod socket;
+mod socket_id;
 mod worker;
 
+pub use ack::Ack;
 pub use application::{
     Application, DisconnectReason, Event, Handshake, Protocol, Refusal, Transport,
 };
@@ -21,7 +24,8 @@ pub use io::{ConnectionCount, Io};
 pub use options::Options;
 pub use packet::{Packet, PacketError};
 pub use server::{RemoteAddr, Server, SocketIoService};
-pub use socket::{Ack, SendError, Socket, SocketId};
+pub use socket::{SendError, Socket};
+pub use socket_id::SocketId;
 
 /// A lock whose data stays consistent even if a holder panicked: sections here are short and only
 /// move values, so a poisoned lock carries no half-made change.

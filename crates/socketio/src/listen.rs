@@ -218,3 +218,102 @@ impl AsyncWrite for Stream {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// An accepted stream and the client's end of it.
+    async fn pair(options: Options) -> (Stream, Peer, TcpStream) {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut listener = Listener::new(tcp, options);
+        let addr = listener.local_addr().unwrap();
+        let (client, (stream, peer)) = tokio::join!(
+            TcpStream::connect(addr),
+            serve::Listener::accept(&mut listener)
+        );
+        (stream, peer, client.unwrap())
+    }
+
+    async fn write_until_error(stream: &mut Stream) -> io::ErrorKind {
+        let content = vec![0; 65_536];
+        loop {
+            if let Err(error) = stream.write_all(&content).await {
+                return error.kind();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn tunes_what_it_accepts_and_names_the_peer() {
+        let time = Duration::from_secs(7);
+        let options = Options {
+            user_timeout: time,
+            ..Options::default()
+        };
+        let (stream, peer, client) = pair(options).await;
+        assert_eq!(peer.addr(), client.local_addr().unwrap());
+        assert!(stream.tcp.nodelay().unwrap());
+        let set = SockRef::from(&stream.tcp).tcp_user_timeout().unwrap();
+        assert_eq!(set, Some(time));
+    }
+
+    #[tokio::test]
+    async fn fails_a_write_that_stands_still() {
+        let options = Options {
+            write_stall: Duration::from_millis(100),
+            ..Options::default()
+        };
+        let (mut stream, _peer, _client) = pair(options).await;
+        assert_eq!(
+            write_until_error(&mut stream).await,
+            io::ErrorKind::TimedOut
+        );
+    }
+
+    #[tokio::test]
+    async fn does_not_fail_a_slow_peer_that_goes_on_reading() {
+        let options = Options {
+            write_stall: Duration::from_millis(500),
+            ..Options::default()
+        };
+        let (mut stream, _peer, mut client) = pair(options).await;
+        let total = 16 * 1024 * 1024;
+        let reader = async {
+            let mut buffer = vec![0; 1024 * 1024];
+            let mut left = total;
+            while left > 0 {
+                // Longer in all than the deadline, never that long without progress.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                let size = buffer.len().min(left);
+                left -= client.read(&mut buffer[..size]).await.unwrap();
+            }
+        };
+        let content = vec![0; total];
+        let (written, ()) = tokio::join!(stream.write_all(&content), reader);
+        written.unwrap();
+    }
+
+    #[tokio::test]
+    async fn fails_reads_and_writes_once_it_is_cut() {
+        let (stream, peer, _client) = pair(Options::default()).await;
+        let (mut reads, mut writes) = tokio::io::split(stream);
+        let cut = async {
+            tokio::task::yield_now().await;
+            peer.cut().cancel();
+        };
+        let read = async { reads.read_u8().await.unwrap_err().kind() };
+        let content = vec![0; 65_536];
+        let write = async {
+            loop {
+                if let Err(error) = writes.write_all(&content).await {
+                    return error.kind();
+                }
+            }
+        };
+        let (read, write, ()) = tokio::join!(read, write, cut);
+        assert_eq!([read, write], [io::ErrorKind::ConnectionAborted; 2]);
+    }
+}

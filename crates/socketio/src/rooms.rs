@@ -69,9 +69,4 @@ impl Rooms {
             .get_or_insert_with(|| members.values().cloned().collect())
             .clone()
     }
-
-    #[cfg(test)]
-    pub(crate) fn count(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
-    }
 }

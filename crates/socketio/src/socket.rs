@@ -9,50 +9,17 @@ use std::{
     },
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::RngCore;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    DisconnectReason, Event, Packet, Protocol, Refusal, Transport, codec, connection::Connection,
-    engine::Frame, lock, registry::Namespace,
+    Ack, DisconnectReason, Event, Packet, Protocol, Refusal, SocketId, Transport, codec,
+    connection::Connection, engine::Frame, lock, registry::Namespace,
 };
 
 /// Bytes of JSON text that may wait in one socket's mailbox.
 pub(crate) const MAILBOX_BYTES: usize = 1024 * 1024;
-
-/// Public identity of a socket: 20 characters of base64url from a cryptographic generator.
-/// It is unrelated to the Engine.IO session id, which is a bearer secret of polling clients.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SocketId(Arc<str>);
-
-impl SocketId {
-    fn random() -> Self {
-        let mut bytes = [0; 15];
-        rand::rng().fill_bytes(&mut bytes);
-        Self(URL_SAFE_NO_PAD.encode(bytes).into())
-    }
-
-    /// The 20 characters.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for SocketId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::fmt::Debug for SocketId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Why something was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -246,7 +213,7 @@ impl Socket {
         }
     }
 
-    fn send(&self, frame: Frame) -> Result<(), SendError> {
+    pub(crate) fn send(&self, frame: Frame) -> Result<(), SendError> {
         let limit = self.inner.connection.registry.options.send_queue;
         let sent = match &mut *lock(&self.inner.phase) {
             Phase::Connecting(held) if held.len() < limit => {
@@ -349,11 +316,7 @@ impl Socket {
         if !matches!(*phase, Phase::Connected) {
             return Err(Undelivered::NotConnected);
         }
-        let ack = id.map(|id| Ack {
-            socket: self.clone(),
-            id,
-            sent: false,
-        });
+        let ack = id.map(|id| Ack::new(self.clone(), id));
         let waiting = self.inner.mailbox_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         if waiting > MAILBOX_BYTES {
             return Err(Undelivered::Overflow);
@@ -416,41 +379,6 @@ impl std::fmt::Debug for Socket {
         f.debug_struct("Socket")
             .field("id", &self.inner.id)
             .field("namespace", &self.namespace())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The answer that a client waits for. It can be sent once; dropped, nothing is sent.
-pub struct Ack {
-    socket: Socket,
-    id: u64,
-    sent: bool,
-}
-
-impl Ack {
-    /// Answers with one argument.
-    pub fn send(mut self, value: &impl Serialize) -> Result<(), SendError> {
-        let mut text = codec::header('3', self.socket.namespace(), Some(self.id));
-        text.push('[');
-        text.push_str(&serde_json::to_string(value)?);
-        text.push(']');
-        self.sent = true;
-        self.socket.send(Frame::from(text))
-    }
-}
-
-impl Drop for Ack {
-    fn drop(&mut self) {
-        if !self.sent {
-            tracing::debug!(socket = %self.socket.id(), id = self.id, "ack dropped unanswered");
-        }
-    }
-}
-
-impl std::fmt::Debug for Ack {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ack")
-            .field("id", &self.id)
             .finish_non_exhaustive()
     }
 }
