@@ -1,0 +1,175 @@
+//! What a server of this runtime is written against: the trait that it implements and what it is
+//! handed.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use serde_json::Value;
+
+use crate::{Ack, Socket, SocketId};
+
+/// What happens on the sockets of a [`Server`](crate::Server).
+///
+/// Every session that [`connect`](Self::connect) returns gets exactly one
+/// [`disconnected`](Self::disconnected), whatever ended the socket; if that happened while
+/// `connect` was still running, `connected` is not called in between. A panic in any of these is
+/// caught and logged: the socket goes on with its next event.
+pub trait Application: Send + Sync + 'static {
+    /// What the application knows about one connected socket.
+    type Session: Send + Sync + 'static;
+
+    /// Runs before the CONNECT packet is answered and decides whether it is accepted.
+    ///
+    /// The socket may join rooms here. What is emitted to it meanwhile is held back and follows
+    /// the CONNECT answer. On refusal its rooms and what was held back are dropped.
+    fn connect(
+        &self,
+        handshake: Handshake,
+        socket: Socket,
+    ) -> impl Future<Output = Result<Self::Session, Refusal>> + Send;
+
+    /// Runs after the CONNECT answer and before the first event.
+    fn connected(
+        &self,
+        socket: Socket,
+        session: Arc<Self::Session>,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Runs for each event, one at a time and in the order in which the client sent them.
+    fn event(
+        &self,
+        socket: Socket,
+        session: Arc<Self::Session>,
+        event: Event,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Runs once, after the socket has left all rooms and after its last event handler finished
+    /// or was dropped.
+    fn disconnected(
+        &self,
+        socket_id: SocketId,
+        session: Arc<Self::Session>,
+        reason: DisconnectReason,
+    ) -> impl Future<Output = ()> + Send;
+}
+
+/// Revision of the Socket.IO protocol that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Over Engine.IO 3: socket.io-client 2. Joins `/` without asking and sends no auth payload.
+    V4,
+    /// Over Engine.IO 4: socket.io-client 3 and 4.
+    V5,
+}
+
+/// How a connection is carried at the moment; it may change by upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket.
+    WebSocket,
+}
+
+impl Transport {
+    /// The name that Engine.IO uses in URLs: `polling` or `websocket`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// Everything that is known about a client when it asks to join a namespace.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// The namespace to join, one of [`Options::namespaces`](crate::Options::namespaces).
+    pub namespace: String,
+    /// Revision of the protocol.
+    pub protocol: Protocol,
+    /// Payload of the CONNECT packet, an object; `Null` when there is none.
+    pub auth: Value,
+    /// Headers of the request that opened the connection.
+    pub headers: http::HeaderMap,
+    /// Query of that request without `?`; for a v4 client that gave the namespace a query of its
+    /// own (`/chat?token=…`), that one.
+    pub query: String,
+    /// Peer address, see [`RemoteAddr`](crate::RemoteAddr).
+    pub remote_addr: Option<SocketAddr>,
+    /// Transport at this moment.
+    pub transport: Transport,
+}
+
+/// Why a socket may not join a namespace: the client's `connect_error` has both fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// `err.message` on the client.
+    pub message: String,
+    /// `err.data` on the client; left out when `Null`. v4 clients get only this, or else the
+    /// message.
+    pub data: Value,
+}
+
+/// An event as a client sent it.
+#[derive(Debug)]
+pub struct Event {
+    /// First element of the packet.
+    pub name: String,
+    /// The others. Binary attachments are not kept: their place holds
+    /// `{"_placeholder":true,"num":n}`.
+    pub args: Vec<Value>,
+    /// Present when the client waits for an answer.
+    pub ack: Option<Ack>,
+}
+
+/// Why a socket ended, under the names of the JavaScript server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DisconnectReason {
+    /// The client closed the connection, or it went away.
+    TransportClose,
+    /// Reading or writing failed, or the client broke the rules of the transport.
+    TransportError,
+    /// No answer to a ping within `ping_timeout`.
+    PingTimeout,
+    /// The client left the namespace.
+    ClientNamespaceDisconnect,
+    /// [`Socket::disconnect`].
+    ServerNamespaceDisconnect,
+    /// [`Io::close`](crate::Io::close).
+    ServerShuttingDown,
+    /// [`Socket::close`], a full send queue or a full mailbox.
+    ForcedClose,
+    /// The client sent what is no packet, or a packet that does not fit the state.
+    ParseError,
+}
+
+impl DisconnectReason {
+    /// The JavaScript server's name for it, such as `transport close`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::PingTimeout => "ping timeout",
+            Self::ClientNamespaceDisconnect => "client namespace disconnect",
+            Self::ServerNamespaceDisconnect => "server namespace disconnect",
+            Self::ServerShuttingDown => "server shutting down",
+            Self::ForcedClose => "forced close",
+            Self::ParseError => "parse error",
+        }
+    }
+
+    /// Whether events that were received before the end are still handled: a client that sends
+    /// and closes at once means what it sent, one that was thrown out does not get more done.
+    pub(crate) const fn keeps_received_events(self) -> bool {
+        !matches!(
+            self,
+            Self::ServerNamespaceDisconnect | Self::ForcedClose | Self::ParseError
+        )
+    }
+}
+
+impl std::fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,140 @@
+//! A server and its HTTP side.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use http::{Request, Response, StatusCode};
+use tower::Service;
+
+use crate::{Application, Io, Options, engine, registry::Registry};
+
+/// Request extension that names the client's address, for layers that know better than the
+/// socket (a proxy's header). Without it the address is axum's
+/// `ConnectInfo<`[`listen::Peer`](crate::listen::Peer)`>` or else `ConnectInfo<SocketAddr>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteAddr(pub SocketAddr);
+
+/// A Socket.IO server for one [`Application`]; a clone is the same server.
+pub struct Server<A: Application> {
+    registry: Arc<Registry>,
+    engine: engine::Service<A>,
+}
+
+impl<A: Application> Server<A> {
+    /// A server that serves nothing until its [`router`](Self::router) or
+    /// [`service`](Self::service) is mounted.
+    pub fn new(options: Options, app: A) -> Self {
+        Self::new_shared(options, Arc::new(app))
+    }
+
+    /// [`new`](Self::new) for an application that others hold too.
+    pub fn new_shared(options: Options, app: Arc<A>) -> Self {
+        let registry = Arc::new(Registry::new(options));
+        Self {
+            engine: engine::service(app, registry.clone()),
+            registry,
+        }
+    }
+
+    /// The handle that sends and closes.
+    pub fn handle(&self) -> Io {
+        Io {
+            registry: self.registry.clone(),
+        }
+    }
+
+    /// Serves whatever request reaches it, whatever its path.
+    pub fn service(&self) -> SocketIoService<A> {
+        SocketIoService {
+            registry: self.registry.clone(),
+            engine: self.engine.clone(),
+        }
+    }
+
+    /// The service at [`Options::path`], to be merged into another router or wrapped in layers.
+    pub fn router(&self) -> axum::Router {
+        match self.registry.options.path.trim_end_matches('/') {
+            "" => axum::Router::new().fallback_service(self.service()),
+            path => axum::Router::new().nest_service(path, self.service()),
+        }
+    }
+}
+
+impl<A: Application> Clone for Server<A> {
+    fn clone(&self) -> Self {
+        Self {
+            registry: self.registry.clone(),
+            engine: self.engine.clone(),
+        }
+    }
+}
+
+impl<A: Application> fmt::Debug for Server<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("options", &self.registry.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The HTTP side of a [`Server`], a tower service that axum can nest.
+pub struct SocketIoService<A: Application> {
+    registry: Arc<Registry>,
+    engine: engine::Service<A>,
+}
+
+impl<A: Application> Service<Request<Body>> for SocketIoService<A> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if self.registry.is_refusing() && is_handshake(&request) {
+            return Box::pin(std::future::ready(Ok(unavailable())));
+        }
+        let answer = Service::call(&mut self.engine, request);
+        Box::pin(async move { answer.await.map(|response| response.map(Body::new)) })
+    }
+}
+
+/// A request without session id opens a session.
+fn is_handshake(request: &Request<Body>) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    !query.split('&').any(|pair| pair.starts_with("sid="))
+}
+
+fn unavailable() -> Response<Body> {
+    let mut response = Response::new(Body::from(r#"{"message":"server is shutting down"}"#));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let json = http::HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
+    response
+}
+
+impl<A: Application> Clone for SocketIoService<A> {
+    fn clone(&self) -> Self {
+        Self {
+            registry: self.registry.clone(),
+            engine: self.engine.clone(),
+        }
+    }
+}
+
+impl<A: Application> fmt::Debug for SocketIoService<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIoService").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,13 @@
+//! The server over real sockets, with raw Socket.IO clients.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod connect;
+mod ends;
+mod events;
+mod rooms;
+mod support;
