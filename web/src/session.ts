@@ -1,8 +1,10 @@
 /** What outlives a reload. Per tab, so that two tabs can be two people. */
 import type { Me, Pending } from "./state.ts";
+import type { ChosenStatus } from "./types.ts";
 
 const ME = "switchboard.me";
 const OUTBOX = "switchboard.outbox";
+const STATUS = "switchboard.status";
 
 export function rememberedMe(): Me | null {
   return read<Me>(ME);
@@ -20,9 +22,17 @@ export function rememberOutbox(outbox: readonly Pending[]): void {
   write(OUTBOX, outbox);
 }
 
+/** What this user chose; the gateway tells the resulting presence, but not that it was chosen. */
+export function rememberedStatus(): ChosenStatus {
+  return read<ChosenStatus>(STATUS) ?? "auto";
+}
+
+export function rememberStatus(status: ChosenStatus): void {
+  write(STATUS, status);
+}
+
 export function forget(): void {
-  sessionStorage.removeItem(ME);
-  sessionStorage.removeItem(OUTBOX);
+  for (const key of [ME, OUTBOX, STATUS]) sessionStorage.removeItem(key);
 }
 
 function read<T>(key: string): T | null {

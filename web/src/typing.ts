@@ -3,9 +3,9 @@ import type { Api } from "./api.ts";
 /** Within the gateway's 5 s, after which it would announce the end by itself. */
 const REPEAT_MS = 3_500;
 const IDLE_MS = 4_000;
-/** One below the gateway's limit of 5 calls in 10 s: a quick chat must not run into it. */
-const BUDGET = 4;
-const WINDOW_MS = 10_000;
+/** The gateway's bucket is 5 calls in 10 s; one below it, so that a quick chat does not run into that. */
+const BUCKET = 4;
+const REFILL_MS = 2_000;
 
 /** Says that this user is typing, and that they stopped. Losing one of these is harmless, so failures are not shown. */
 export class Typing {
@@ -13,7 +13,8 @@ export class Typing {
   #conversationId: string | null = null;
   #since = 0;
   #idle: number | undefined;
-  #sent: number[] = [];
+  #tokens = BUCKET;
+  #countedAt = Date.now();
 
   constructor(api: Api) {
     this.#api = api;
@@ -37,9 +38,10 @@ export class Typing {
 
   #emit(conversationId: string, isTyping: boolean): boolean {
     const now = Date.now();
-    this.#sent = this.#sent.filter((at) => now - at < WINDOW_MS);
-    if (!this.#api.connected || this.#sent.length >= BUDGET) return false;
-    this.#sent.push(now);
+    this.#tokens = Math.min(BUCKET, this.#tokens + (now - this.#countedAt) / REFILL_MS);
+    this.#countedAt = now;
+    if (!this.#api.connected || this.#tokens < 1) return false;
+    this.#tokens -= 1;
     this.#api.call("message:typing", { conversationId, isTyping }).catch(() => undefined);
     return true;
   }

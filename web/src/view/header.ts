@@ -1,6 +1,7 @@
 import type { Client } from "../client.ts";
 import { el, icon, logo, setAttr, setText } from "../dom.ts";
 import { statusOf } from "../select.ts";
+import { rememberStatus, rememberedStatus } from "../session.ts";
 import type { State } from "../state.ts";
 import type { ChosenStatus } from "../types.ts";
 import { avatar, presenceDot, setPresence } from "./parts.ts";
@@ -79,6 +80,11 @@ function statusChooser(client: Client): HTMLSelectElement {
     attrs: { "aria-label": "Your status" },
   });
   for (const [value, label] of CHOICES) select.append(el("option", { attrs: { value } }, label));
-  select.addEventListener("change", () => void client.setStatus(select.value as ChosenStatus));
+  select.value = rememberedStatus();
+  select.addEventListener("change", () => {
+    const status = select.value as ChosenStatus;
+    rememberStatus(status);
+    void client.setStatus(status);
+  });
   return select;
 }

@@ -47,6 +47,7 @@ export function threadPane(client: Client, actions: ThreadActions): View {
   };
   let shown: string | null = null;
   let known = new Map<string, HTMLLIElement>();
+  let firstSeq = 0;
   let lastSeq = 0;
   let loading = false;
   let atEnd = true;
@@ -73,7 +74,7 @@ export function threadPane(client: Client, actions: ThreadActions): View {
     shown = id;
     known = new Map();
     list.replaceChildren();
-    lastSeq = 0;
+    firstSeq = lastSeq = 0;
     atEnd = true;
     jump.hidden = true;
     setText(announcer, "");
@@ -95,12 +96,12 @@ export function threadPane(client: Client, actions: ThreadActions): View {
     compose.update(state);
     if (!thread) return;
     heading.show(state, thread);
+    const height = scroller.scrollHeight;
+    const top = scroller.scrollTop;
+    const oldest = thread.messages[0]?.seq ?? 0;
     setText(hint, hintOf(thread));
     hint.hidden = hint.textContent === "";
     setText(typing, typingText(state, thread));
-    const height = scroller.scrollHeight;
-    const top = scroller.scrollTop;
-    const first = list.firstElementChild;
     keyed<Row, HTMLLIElement>(
       list,
       known,
@@ -111,7 +112,8 @@ export function threadPane(client: Client, actions: ThreadActions): View {
     );
     if (atEnd) toEnd();
     // An older page came in above: what was being read stays where it is.
-    else if (first !== list.firstElementChild) scroller.scrollTop = top + scroller.scrollHeight - height;
+    else if (oldest < firstSeq) scroller.scrollTop = top + scroller.scrollHeight - height;
+    firstSeq = oldest;
     announce(state, thread);
   };
   return { element, update };
