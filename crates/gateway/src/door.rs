@@ -46,13 +46,22 @@ impl Door {
         rooms: Rooms,
         expiry: Expiry,
     ) -> Self {
-        Self { options, messaging, verifier, rooms, expiry }
+        Self {
+            options,
+            messaging,
+            verifier,
+            rooms,
+            expiry,
+        }
     }
 
     async fn open(&self, handshake: &Handshake, socket: &Socket) -> Result<Opened, ErrorObject> {
         let (cookie, query) = (self.options.cookie.as_deref(), self.options.query_token);
         let token = handshake::token(handshake, cookie, query);
-        let actor = self.verifier.verify(&token, self.messaging.clock.now()).map_err(refused)?;
+        let actor = self
+            .verifier
+            .verify(&token, self.messaging.clock.now())
+            .map_err(refused)?;
         let viewer = &actor.viewer;
         let own_room = room_name(&user_channel(&viewer.organization, &viewer.user));
         let most = self.options.connections_per_user;
@@ -60,7 +69,10 @@ impl Door {
             return Err(ErrorObject::forbidden("too many connections of this user"));
         }
         let opening = self.messaging.open_session(viewer).await?;
-        Ok(Opened { session: Session::new(actor, socket.id().to_string()), opening })
+        Ok(Opened {
+            session: Session::new(actor, socket.id().to_string()),
+            opening,
+        })
     }
 
     /// Enters the user's, the organization's and the conversations' rooms; the latter are returned.
@@ -70,19 +82,21 @@ impl Door {
             user_channel(&viewer.organization, &viewer.user),
             organization_channel(&viewer.organization),
         ];
-        let mut entries: Vec<Entry> =
-            own.into_iter().map(|channel| Entry::new(channel, socket.clone(), 0)).collect();
+        let mut entries: Vec<Entry> = own
+            .into_iter()
+            .map(|channel| Entry::new(channel, socket.clone(), 0))
+            .collect();
         for head in &opened.opening.heads {
-            let channel = self.channel(opened, head.conversation);
+            let channel = conversation_channel(opened, head.conversation);
             entries.push(Entry::new(channel, socket.clone(), head.rev));
         }
         self.rooms.enter_all(entries).await;
-        opened.opening.heads.iter().map(|head| head.conversation).collect()
-    }
-
-    fn channel(&self, opened: &Opened, conversation: ConversationId) -> Channel {
-        let organization = opened.session.caller.viewer().organization.clone();
-        Channel { organization, room: Room::Conversation(conversation) }
+        opened
+            .opening
+            .heads
+            .iter()
+            .map(|head| head.conversation)
+            .collect()
     }
 
     fn ready(&self, opened: &Opened, rooms: Vec<ConversationId>) -> ServerEvent {
@@ -97,7 +111,9 @@ impl Door {
             server_time: self.messaging.clock.now(),
             session_token: None,
             rooms,
-            unread: Unread { total: opened.opening.total_unread },
+            unread: Unread {
+                total: opened.opening.total_unread,
+            },
         }))
     }
 
@@ -109,11 +125,13 @@ impl Door {
         match room {
             None => send_ack(),
             Some(RoomEffect::Leave { conversation }) => {
-                self.rooms.leave(&self.channel(opened, conversation), socket).await;
+                self.rooms
+                    .leave(&conversation_channel(opened, conversation), socket)
+                    .await;
                 send_ack();
             }
             Some(RoomEffect::Enter { conversation, rev }) => {
-                let channel = self.channel(opened, conversation);
+                let channel = conversation_channel(opened, conversation);
                 let entry = Entry::new(channel, socket.clone(), rev).then(send_ack);
                 self.rooms.enter_all(vec![entry]).await;
             }
@@ -134,13 +152,15 @@ impl Door {
 
     /// The room effect would take the socket beyond its limit.
     fn has_too_many_rooms(&self, socket: &Socket, opened: &Opened, outcome: &Outcome) -> bool {
-        let Some(RoomEffect::Enter { conversation, .. }) = outcome.room else { return false };
+        let Some(RoomEffect::Enter { conversation, .. }) = outcome.room else {
+            return false;
+        };
         let most = self.options.rooms_per_socket;
         let rooms = socket.rooms();
         // The user's and the organization's rooms do not count.
         most > 0
             && rooms.len() >= most + 2
-            && !rooms.contains(&room_name(&self.channel(opened, conversation)))
+            && !rooms.contains(&room_name(&conversation_channel(opened, conversation)))
     }
 
     async fn handle(
@@ -151,7 +171,10 @@ impl Door {
     ) -> Result<Outcome, ErrorObject> {
         let nothing = Value::Object(serde_json::Map::new());
         let payload = event.args.first().unwrap_or(&nothing);
-        let outcome = self.messaging.call(&opened.session.caller, &event.name, payload).await?;
+        let outcome = self
+            .messaging
+            .call(&opened.session.caller, &event.name, payload)
+            .await?;
         // Leaving the room out of a creation would lose its answer, so only joins are refused.
         let joins = ClientEvent::from_name(&event.name) == Some(ClientEvent::ConversationJoin);
         if joins && self.has_too_many_rooms(socket, opened, &outcome) {
@@ -167,7 +190,9 @@ impl Application for Door {
 
     async fn connect(&self, handshake: Handshake, socket: Socket) -> Result<Opened, Refusal> {
         let opened = self.open(&handshake, &socket).await;
-        let result = opened.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok");
+        let result = opened
+            .as_ref()
+            .map_or_else(|error| error.code.as_str(), |_| "ok");
         metrics::counter!("switchboard_connects_total", "result" => result).increment(1);
         opened.map_err(|error| Refusal {
             message: error.code.as_str().to_owned(),
@@ -180,7 +205,10 @@ impl Application for Door {
         emit(&socket, &self.ready(&opened, rooms));
         let actor = &opened.session.caller.actor;
         self.expiry.watch(socket.clone(), actor.expires_at);
-        self.messaging.presence.socket_came(&actor.viewer, socket.id().as_str()).await;
+        self.messaging
+            .presence
+            .socket_came(&actor.viewer, socket.id().as_str())
+            .await;
     }
 
     async fn event(&self, socket: Socket, opened: Arc<Opened>, mut event: Event) {
@@ -189,7 +217,9 @@ impl Application for Door {
         let label = ClientEvent::from_name(&event.name).map_or("unknown", ClientEvent::name);
         metrics::counter!("switchboard_events_received_total", "event" => label).increment(1);
         let result = self.handle(&socket, &opened, &event).await;
-        let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok");
+        let outcome = result
+            .as_ref()
+            .map_or_else(|error| error.code.as_str(), |_| "ok");
         metrics::histogram!("switchboard_event_duration_seconds", "event" => label, "outcome" => outcome)
             .record(started.elapsed());
         match result {
@@ -199,12 +229,24 @@ impl Application for Door {
     }
 
     async fn disconnected(&self, id: SocketId, opened: Arc<Opened>, reason: DisconnectReason) {
-        metrics::counter!("switchboard_disconnects_total", "reason" => reason.as_str()).increment(1);
+        metrics::counter!("switchboard_disconnects_total", "reason" => reason.as_str())
+            .increment(1);
         let actor = &opened.session.caller.actor;
         self.expiry.forget(&id, actor.expires_at);
         self.rooms.socket_gone(&id).await;
         self.messaging.typing.socket_gone(id.as_str()).await;
-        self.messaging.presence.socket_gone(&actor.viewer, id.as_str()).await;
+        self.messaging
+            .presence
+            .socket_gone(&actor.viewer, id.as_str())
+            .await;
+    }
+}
+
+fn conversation_channel(opened: &Opened, conversation: ConversationId) -> Channel {
+    let organization = opened.session.caller.viewer().organization.clone();
+    Channel {
+        organization,
+        room: Room::Conversation(conversation),
     }
 }
 

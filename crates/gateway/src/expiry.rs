@@ -33,14 +33,25 @@ struct Due {
 impl Expiry {
     /// Watches a socket until its token runs out.
     pub(crate) fn watch(&self, socket: Socket, expires_at: Timestamp) {
-        let warn_at = expires_at.as_millis().saturating_sub(WARNING.as_millis() as i64);
+        let warn_at = expires_at
+            .as_millis()
+            .saturating_sub(WARNING.as_millis() as i64);
         let key = (warn_at, socket.id().to_string());
-        self.due().insert(key, Due { socket, expires_at, warned: false });
+        self.due().insert(
+            key,
+            Due {
+                socket,
+                expires_at,
+                warned: false,
+            },
+        );
     }
 
     /// The socket went before its token did.
     pub(crate) fn forget(&self, socket: &SocketId, expires_at: Timestamp) {
-        let warn_at = expires_at.as_millis().saturating_sub(WARNING.as_millis() as i64);
+        let warn_at = expires_at
+            .as_millis()
+            .saturating_sub(WARNING.as_millis() as i64);
         let mut due = self.due();
         due.remove(&(warn_at, socket.to_string()));
         due.remove(&(expires_at.as_millis(), socket.to_string()));
@@ -70,7 +81,13 @@ impl Expiry {
             let _ = due.socket.emit(&packet);
         }
         let key = (due.expires_at.as_millis(), due.socket.id().to_string());
-        self.due().insert(key, Due { warned: true, ..due });
+        self.due().insert(
+            key,
+            Due {
+                warned: true,
+                ..due
+            },
+        );
     }
 
     fn take_until(&self, now: Timestamp) -> Vec<Due> {

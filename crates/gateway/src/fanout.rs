@@ -66,7 +66,10 @@ async fn introduce(event: BusEvent, rooms: &Rooms, io: &Io) {
     };
     let is_told = |socket: &Socket| event.except.as_deref() != Some(socket.id().as_str());
     let room = Room::Conversation(enters.conversation);
-    let channel = Channel { organization: event.channel.organization.clone(), room };
+    let channel = Channel {
+        organization: event.channel.organization.clone(),
+        room,
+    };
     let mut entries = Vec::new();
     for socket in io.sockets_in(NAMESPACE, &room_name(&event.channel)) {
         // The one that caused it enters with its ack.

@@ -20,7 +20,16 @@ pub enum QueryToken {
 /// The token of a handshake; empty when there is none.
 pub(crate) fn token(handshake: &Handshake, cookie: Option<&str>, query: QueryToken) -> String {
     let from_auth = || handshake.auth.get("token")?.as_str().map(str::to_owned);
-    let from_header = || Some(handshake.headers.get(AUTHORIZATION)?.to_str().ok()?.to_owned());
+    let from_header = || {
+        Some(
+            handshake
+                .headers
+                .get(AUTHORIZATION)?
+                .to_str()
+                .ok()?
+                .to_owned(),
+        )
+    };
     let from_cookie = || cookie_value(handshake, cookie?);
     let from_query = || {
         let looked_at = match query {
@@ -28,13 +37,23 @@ pub(crate) fn token(handshake: &Handshake, cookie: Option<&str>, query: QueryTok
             QueryToken::Eio3 => handshake.protocol == Protocol::V4,
             QueryToken::Never => false,
         };
-        looked_at.then(|| query_value(&handshake.query, "token")).flatten()
+        looked_at
+            .then(|| query_value(&handshake.query, "token"))
+            .flatten()
     };
-    from_auth().or_else(from_header).or_else(from_cookie).or_else(from_query).unwrap_or_default()
+    from_auth()
+        .or_else(from_header)
+        .or_else(from_cookie)
+        .or_else(from_query)
+        .unwrap_or_default()
 }
 
 fn cookie_value(handshake: &Handshake, name: &str) -> Option<String> {
-    let headers = handshake.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let headers = handshake
+        .headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     headers
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
@@ -44,7 +63,10 @@ fn cookie_value(handshake: &Handshake, name: &str) -> Option<String> {
 
 fn query_value(query: &str, name: &str) -> Option<String> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let value = pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)?;
+    let value = pairs
+        .into_iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)?;
     percent_decoded(value)
 }
 
@@ -66,7 +88,9 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -92,10 +116,15 @@ mod tests {
     fn the_first_place_with_a_token_wins() {
         let mut all = handshake(Protocol::V5);
         assert_eq!(token(&all, Some("t"), QueryToken::Always), "from+query x");
-        all.headers.insert(COOKIE, "a=b; t=from-cookie; c=d".parse().unwrap());
+        all.headers
+            .insert(COOKIE, "a=b; t=from-cookie; c=d".parse().unwrap());
         assert_eq!(token(&all, Some("t"), QueryToken::Always), "from-cookie");
-        all.headers.insert(AUTHORIZATION, "Bearer from-header".parse().unwrap());
-        assert_eq!(token(&all, Some("t"), QueryToken::Always), "Bearer from-header");
+        all.headers
+            .insert(AUTHORIZATION, "Bearer from-header".parse().unwrap());
+        assert_eq!(
+            token(&all, Some("t"), QueryToken::Always),
+            "Bearer from-header"
+        );
         all.auth = json!({"token": "from-auth"});
         assert_eq!(token(&all, Some("t"), QueryToken::Always), "from-auth");
     }

@@ -65,7 +65,13 @@ pub struct Parts {
 impl Gateway {
     /// Opens the door: its tasks run on `parts.tasks` until `parts.stop`.
     pub fn new(options: GatewayOptions, parts: Parts) -> Self {
-        let Parts { messaging, verifier, inbound, tasks, stop } = parts;
+        let Parts {
+            messaging,
+            verifier,
+            inbound,
+            tasks,
+            stop,
+        } = parts;
         let outlet = rooms::Outlet::default();
         let rooms = rooms::Rooms::start(&messaging, &outlet, &tasks, &stop);
         let expiry = expiry::Expiry::default();
@@ -74,7 +80,13 @@ impl Gateway {
         let door = door::Door::new(options, messaging, verifier, rooms.clone(), expiry.clone());
         let server = Server::new(socketio, door);
         outlet.open(server.handle());
-        tasks.spawn(fanout::run(inbound, rooms, server.handle(), window, stop.clone()));
+        tasks.spawn(fanout::run(
+            inbound,
+            rooms,
+            server.handle(),
+            window,
+            stop.clone(),
+        ));
         tasks.spawn(expiry.run(clock, stop));
         Self { server }
     }

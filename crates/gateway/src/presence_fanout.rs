@@ -46,7 +46,9 @@ impl PresenceBatch {
         }
         let mut packets: HashMap<Vec<usize>, Option<Packet>> = HashMap::new();
         for (socket, share) in shares.into_values() {
-            let packet = packets.entry(share).or_insert_with_key(|share| self.packet(share));
+            let packet = packets
+                .entry(share)
+                .or_insert_with_key(|share| self.packet(share));
             if let Some(packet) = packet {
                 // A socket that is gone or full is closed by the runtime.
                 let _ = socket.emit(packet);
@@ -69,7 +71,10 @@ fn audience<'a>(event: &'a BusEvent, io: &'a Io) -> impl Iterator<Item = Socket>
     event
         .audience
         .iter()
-        .map(|room| Channel { organization: organization.clone(), room: room.clone() })
+        .map(|room| Channel {
+            organization: organization.clone(),
+            room: room.clone(),
+        })
         .flat_map(|channel| io.sockets_in(NAMESPACE, &room_name(&channel)))
         .filter(|socket| event.except.as_deref() != Some(socket.id().as_str()))
 }

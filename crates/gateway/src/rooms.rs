@@ -67,18 +67,30 @@ pub(crate) struct Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rev = self.after_rev;
-        f.debug_struct("Entry").field("channel", &self.channel).field("after_rev", &rev).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("channel", &self.channel)
+            .field("after_rev", &rev)
+            .finish_non_exhaustive()
     }
 }
 
 impl Entry {
     pub(crate) fn new(channel: Channel, socket: Socket, after_rev: i64) -> Self {
-        Self { channel, socket, after_rev, on_entered: None, done: None }
+        Self {
+            channel,
+            socket,
+            after_rev,
+            on_entered: None,
+            done: None,
+        }
     }
 
     /// What is done once the room is live for the socket, before it gets the first event.
     pub(crate) fn then(self, on_entered: impl FnOnce() + Send + 'static) -> Self {
-        Self { on_entered: Some(Box::new(on_entered)), ..self }
+        Self {
+            on_entered: Some(Box::new(on_entered)),
+            ..self
+        }
     }
 
     /// The room is live: tells whoever waits.
@@ -114,7 +126,10 @@ impl Rooms {
             tasks.spawn(shard.run(inbox, stop.clone()));
             sender
         };
-        Self { shards: (0..SHARDS).map(start).collect(), outlet: outlet.clone() }
+        Self {
+            shards: (0..SHARDS).map(start).collect(),
+            outlet: outlet.clone(),
+        }
     }
 
     /// Lets sockets into rooms; returns when all are in (live events flow from then on).
@@ -124,7 +139,8 @@ impl Rooms {
             let (done, entered) = oneshot::channel();
             entry.done = Some(done);
             waiting.push(entered);
-            self.send(&entry.channel.clone(), Message::Enter(entry)).await;
+            self.send(&entry.channel.clone(), Message::Enter(entry))
+                .await;
         }
         for entered in waiting {
             // An error is the end of the shard, and so of the node.
@@ -135,14 +151,19 @@ impl Rooms {
     /// Lets sockets into rooms without waiting for it.
     pub(crate) async fn request_all(&self, entries: Vec<Entry>) {
         for entry in entries {
-            self.send(&entry.channel.clone(), Message::Enter(entry)).await;
+            self.send(&entry.channel.clone(), Message::Enter(entry))
+                .await;
         }
     }
 
     /// Takes a socket out of a room.
     pub(crate) async fn leave(&self, channel: &Channel, socket: &Socket) {
         let (done, left) = oneshot::channel();
-        self.send(channel, Message::Leave(channel.clone(), socket.clone(), done)).await;
+        self.send(
+            channel,
+            Message::Leave(channel.clone(), socket.clone(), done),
+        )
+        .await;
         let _ = left.await;
     }
 
@@ -156,12 +177,15 @@ impl Rooms {
 
     /// Gives an event to its room.
     pub(crate) async fn deliver(&self, event: BusEvent) {
-        self.send(&event.channel.clone(), Message::Event(event)).await;
+        self.send(&event.channel.clone(), Message::Event(event))
+            .await;
     }
 
     /// How many sockets are in a room of this node.
     pub(crate) fn sockets_in(&self, room: &str) -> usize {
-        self.outlet.io().map_or(0, |io| io.sockets_in(NAMESPACE, room).len())
+        self.outlet
+            .io()
+            .map_or(0, |io| io.sockets_in(NAMESPACE, room).len())
     }
 
     async fn send(&self, channel: &Channel, message: Message) {

@@ -20,8 +20,14 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(actor: Actor, socket: String) -> Self {
-        let caller = Caller { actor, socket: Some(socket) };
-        Self { caller, refusals: Mutex::default() }
+        let caller = Caller {
+            actor,
+            socket: Some(socket),
+        };
+        Self {
+            caller,
+            refusals: Mutex::default(),
+        }
     }
 
     /// Counts a failed call; `true` when the socket has tried too often what it may not do.
@@ -31,7 +37,10 @@ impl Session {
         }
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.push_back(now);
-        while refusals.front().is_some_and(|first| now.since(*first) >= WINDOW) {
+        while refusals
+            .front()
+            .is_some_and(|first| now.since(*first) >= WINDOW)
+        {
             refusals.pop_front();
         }
         refusals.len() >= MOST_REFUSALS
@@ -46,9 +55,21 @@ mod tests {
 
     fn session() -> Session {
         let organization = OrganizationId::new("acme").unwrap();
-        let viewer = Viewer { organization, user: UserId::new("alice").unwrap() };
+        let viewer = Viewer {
+            organization,
+            user: UserId::new("alice").unwrap(),
+        };
         let (roles, expires_at) = (std::collections::BTreeSet::new(), Timestamp::default());
-        Session::new(Actor { viewer, roles, device: None, token_id: None, expires_at }, "s".into())
+        Session::new(
+            Actor {
+                viewer,
+                roles,
+                device: None,
+                token_id: None,
+                expires_at,
+            },
+            "s".into(),
+        )
     }
 
     fn at(second: i64) -> Timestamp {
@@ -58,8 +79,9 @@ mod tests {
     #[test]
     fn the_tenth_refusal_in_a_minute_is_too_much() {
         let session = session();
-        let refused: Vec<bool> =
-            (0..10).map(|i| session.is_too_much(ErrorCode::Forbidden, at(i))).collect();
+        let refused: Vec<bool> = (0..10)
+            .map(|i| session.is_too_much(ErrorCode::Forbidden, at(i)))
+            .collect();
         assert_eq!(refused.iter().filter(|too_much| **too_much).count(), 1);
         assert!(refused[9]);
     }

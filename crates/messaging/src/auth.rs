@@ -123,7 +123,9 @@ impl Verifier {
 
     fn check_parties(&self, claims: &Map<String, Value>) -> Result<(), AuthFailure> {
         let is_one = |value: &Value, wanted: &[String]| {
-            value.as_str().is_some_and(|text| wanted.iter().any(|one| one == text))
+            value
+                .as_str()
+                .is_some_and(|text| wanted.iter().any(|one| one == text))
         };
         let holds = |name: &str, wanted: &[String]| match claims.get(name) {
             _ if wanted.is_empty() => true,

@@ -23,6 +23,13 @@ impl SocketId {
     }
 }
 
+/// An id that came from elsewhere, such as another node; no socket need have it.
+impl From<&str> for SocketId {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
 impl std::fmt::Display for SocketId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

@@ -44,11 +44,11 @@ pub(super) struct Newcomer {
 #[derive(Debug)]
 pub(super) enum Waiting {
     /// The room to be live.
-    ForRoom,
+    Room,
     /// The room to come to what the socket knows already.
-    ForTurn,
+    Turn,
     /// The store, to read what came before; meanwhile the room went on by this tail.
-    ForPast(Vec<(i64, Packet)>),
+    Past(Vec<(i64, Packet)>),
 }
 
 impl Following {
@@ -76,24 +76,29 @@ impl Following {
     /// What its members just got, kept for those who still wait for what came before it.
     pub(super) fn keep_for_newcomers(&mut self, rev: i64, packet: &Packet) {
         for newcomer in &mut self.newcomers {
-            if let Waiting::ForPast(tail) = &mut newcomer.state {
+            if let Waiting::Past(tail) = &mut newcomer.state {
                 tail.push((rev, packet.clone()));
             }
         }
     }
 
-    /// Takes out the newcomers whose turn has come: they know exactly what was delivered.
-    pub(super) fn take_those_in_turn(&mut self) -> Vec<Entry> {
-        let delivered = self.delivered();
+    /// Takes out the newcomers whose turn has come: they know all that was `delivered`.
+    pub(super) fn take_those_in_turn(&mut self, delivered: i64) -> Vec<Entry> {
         let in_turn = |newcomer: &Newcomer| {
-            matches!(newcomer.state, Waiting::ForTurn) && newcomer.entry.after_rev <= delivered
+            matches!(newcomer.state, Waiting::Turn) && newcomer.entry.after_rev <= delivered
         };
-        self.newcomers.extract_if(.., |n| in_turn(n)).map(|newcomer| newcomer.entry).collect()
+        self.newcomers
+            .extract_if(.., |n| in_turn(n))
+            .map(|newcomer| newcomer.entry)
+            .collect()
     }
 
     /// Takes out the newcomer with this socket.
     pub(super) fn take_newcomer(&mut self, id: &SocketId) -> Option<Newcomer> {
-        let index = self.newcomers.iter().position(|newcomer| newcomer.entry.socket.id() == id)?;
+        let index = self
+            .newcomers
+            .iter()
+            .position(|newcomer| newcomer.entry.socket.id() == id)?;
         Some(self.newcomers.swap_remove(index))
     }
 }

@@ -21,7 +21,11 @@ pub(super) const LINGER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) enum Done {
     /// Rooms were subscribed (or not, when the hub is away), and where they stand was read.
-    Opened { channels: Vec<Channel>, subscribed: bool, heads: HashMap<ConversationId, i64> },
+    Opened {
+        channels: Vec<Channel>,
+        subscribed: bool,
+        heads: HashMap<ConversationId, i64>,
+    },
     /// It is time to try to subscribe again.
     RetryOpen(Channel),
     /// It is time to look whether a gap is still there.
@@ -29,7 +33,12 @@ pub(super) enum Done {
     /// What is missing was read; `None` when it could not be.
     Repaired(Channel, Option<Vec<Change>>),
     /// What a newcomer lacks was read, up to a `rev`.
-    Past { channel: Channel, socket: SocketId, changes: Option<Vec<Change>>, up_to: i64 },
+    Past {
+        channel: Channel,
+        socket: SocketId,
+        changes: Option<Vec<Change>>,
+        up_to: i64,
+    },
     /// It is time to look whether a room is still empty.
     LingerOver(Channel),
     /// A room was unsubscribed.
@@ -41,25 +50,40 @@ pub(super) async fn open(app: Messaging, channels: Vec<Channel>) -> Done {
     let subscribed = match app.hub.subscribe(&channels).await {
         Ok(()) => true,
         Err(error) => {
-            tracing::warn!(cause = error.0, rooms = channels.len(), "rooms not subscribed");
+            tracing::warn!(
+                cause = error.0,
+                rooms = channels.len(),
+                "rooms not subscribed"
+            );
             false
         }
     };
     let mut heads = HashMap::new();
     for (organization, conversations) in by_organization(&channels) {
         match app.store.heads(&organization, &conversations).await {
-            Ok(found) => heads.extend(found.iter().map(|head: &Head| (head.conversation, head.rev))),
+            Ok(found) => heads.extend(
+                found
+                    .iter()
+                    .map(|head: &Head| (head.conversation, head.rev)),
+            ),
             Err(error) => tracing::warn!(%error, "heads of rooms not read"),
         }
     }
-    Done::Opened { channels, subscribed, heads }
+    Done::Opened {
+        channels,
+        subscribed,
+        heads,
+    }
 }
 
 fn by_organization(channels: &[Channel]) -> BTreeMap<OrganizationId, Vec<ConversationId>> {
     let mut by_organization: BTreeMap<OrganizationId, Vec<ConversationId>> = BTreeMap::new();
     for channel in channels {
         if let Room::Conversation(conversation) = channel.room {
-            by_organization.entry(channel.organization.clone()).or_default().push(conversation);
+            by_organization
+                .entry(channel.organization.clone())
+                .or_default()
+                .push(conversation);
         }
     }
     by_organization
@@ -85,12 +109,28 @@ pub(super) async fn past(
     (after, up_to): (i64, i64),
 ) -> Done {
     let changes = changes(&app, &channel, after, up_to).await;
-    Done::Past { channel, socket, changes, up_to }
+    Done::Past {
+        channel,
+        socket,
+        changes,
+        up_to,
+    }
 }
 
-async fn changes(app: &Messaging, channel: &Channel, after: i64, up_to: i64) -> Option<Vec<Change>> {
-    let Room::Conversation(conversation) = channel.room else { return None };
-    match app.store.changes(&channel.organization, conversation, after, up_to).await {
+async fn changes(
+    app: &Messaging,
+    channel: &Channel,
+    after: i64,
+    up_to: i64,
+) -> Option<Vec<Change>> {
+    let Room::Conversation(conversation) = channel.room else {
+        return None;
+    };
+    match app
+        .store
+        .changes(&channel.organization, conversation, after, up_to)
+        .await
+    {
         Ok(changes) => Some(changes),
         Err(error) => {
             tracing::warn!(%error, %conversation, after, up_to, "missing changes not read");

@@ -28,7 +28,11 @@ pub(super) enum Offered<T> {
 impl<T> Sequencer<T> {
     /// An order in which everything up to `delivered` has been delivered.
     pub(super) fn new(delivered: i64) -> Self {
-        Self { delivered, known: delivered, parked: BTreeMap::new() }
+        Self {
+            delivered,
+            known: delivered,
+            parked: BTreeMap::new(),
+        }
     }
 
     /// The last `rev` that was given out as ready.
@@ -67,7 +71,11 @@ impl<T> Sequencer<T> {
     /// What is missing, as `(after, up to)`: everything that is known to exist, up to what is
     /// parked first, and is not delivered.
     pub(super) fn gap(&self) -> Option<(i64, i64)> {
-        let up_to = self.parked.keys().next().map_or(self.known, |first| first - 1);
+        let up_to = self
+            .parked
+            .keys()
+            .next()
+            .map_or(self.known, |first| first - 1);
         (up_to > self.delivered).then_some((self.delivered, up_to))
     }
 }

@@ -42,7 +42,14 @@ pub(super) struct Shard {
 impl Shard {
     pub(super) fn new(app: Messaging, outlet: Outlet) -> Self {
         let (rooms, by_socket) = (HashMap::new(), HashMap::new());
-        Self { app, outlet, rooms, by_socket, to_open: Vec::new(), jobs: JoinSet::new() }
+        Self {
+            app,
+            outlet,
+            rooms,
+            by_socket,
+            to_open: Vec::new(),
+            jobs: JoinSet::new(),
+        }
     }
 
     /// Runs until `stop`.
@@ -81,7 +88,11 @@ impl Shard {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Opened { channels, subscribed, heads } => {
+            Done::Opened {
+                channels,
+                subscribed,
+                heads,
+            } => {
                 for channel in channels {
                     self.opened(channel, subscribed, &heads);
                 }
@@ -93,7 +104,12 @@ impl Shard {
             }
             Done::GapDue(channel) => self.repair(channel),
             Done::Repaired(channel, changes) => self.repaired(&channel, changes),
-            Done::Past { channel, socket, changes, up_to } => {
+            Done::Past {
+                channel,
+                socket,
+                changes,
+                up_to,
+            } => {
                 self.past(&channel, &socket, changes, up_to);
             }
             Done::LingerOver(channel) => self.close_if_empty(channel),
@@ -124,8 +140,14 @@ impl Shard {
         if let Some(mut earlier) = room.take_newcomer(&id) {
             earlier.entry.entered();
         }
-        self.by_socket.entry(id).or_default().insert(channel.clone());
-        room.newcomers.push(Newcomer { entry, state: Waiting::ForRoom });
+        self.by_socket
+            .entry(id)
+            .or_default()
+            .insert(channel.clone());
+        room.newcomers.push(Newcomer {
+            entry,
+            state: Waiting::Room,
+        });
         if room.phase == Phase::Live {
             self.place_newcomers(&channel);
         }
@@ -133,27 +155,30 @@ impl Shard {
 
     /// Finds every newcomer of a live room its place in the order.
     fn place_newcomers(&mut self, channel: &Channel) {
-        let Some(room) = self.rooms.get_mut(channel) else { return };
+        let Some(room) = self.rooms.get_mut(channel) else {
+            return;
+        };
         let delivered = room.delivered();
         let mut ahead = None;
         for newcomer in &mut room.newcomers {
-            if !matches!(newcomer.state, Waiting::ForRoom) {
+            if !matches!(newcomer.state, Waiting::Room) {
                 continue;
             }
             newcomer.entry.entered();
             let after = newcomer.entry.after_rev;
-            newcomer.state = Waiting::ForTurn;
+            newcomer.state = Waiting::Turn;
             if room.sequencer.is_some() && after < delivered {
                 let (id, span) = (newcomer.entry.socket.id().clone(), (after, delivered));
-                self.jobs.spawn(jobs::past(self.app.clone(), channel.clone(), id, span));
-                newcomer.state = Waiting::ForPast(Vec::new());
+                self.jobs
+                    .spawn(jobs::past(self.app.clone(), channel.clone(), id, span));
+                newcomer.state = Waiting::Past(Vec::new());
             }
             ahead = ahead.max(Some(after));
         }
         if let (Some(sequencer), Some(ahead)) = (room.sequencer.as_mut(), ahead) {
             sequencer.learn(ahead);
         }
-        let in_turn = room.take_those_in_turn();
+        let in_turn = room.take_those_in_turn(delivered);
         self.admit_all(channel, in_turn);
         self.watch_gap(channel);
     }
@@ -187,7 +212,9 @@ impl Shard {
                 self.by_socket.remove(id);
             }
         }
-        let Some(room) = self.rooms.get_mut(channel) else { return };
+        let Some(room) = self.rooms.get_mut(channel) else {
+            return;
+        };
         room.members.remove(id);
         if let Some(mut newcomer) = room.take_newcomer(id) {
             newcomer.entry.entered();
@@ -201,21 +228,26 @@ impl Shard {
     // --- opening and closing
 
     fn opened(&mut self, channel: Channel, subscribed: bool, heads: &HashMap<ConversationId, i64>) {
-        let Some(room) = self.rooms.get_mut(&channel) else { return };
+        let Some(room) = self.rooms.get_mut(&channel) else {
+            return;
+        };
         if !subscribed {
             // This node's own events flow; what others sent meanwhile is found when it works.
-            self.jobs.spawn(jobs::after(jobs::RETRY, Done::RetryOpen(channel.clone())));
+            self.jobs
+                .spawn(jobs::after(jobs::RETRY, Done::RetryOpen(channel.clone())));
         }
         if let Room::Conversation(conversation) = channel.room {
             let head = heads.get(&conversation).copied();
-            match room.sequencer.as_mut() {
-                Some(sequencer) => sequencer.learn(head.unwrap_or_default()),
-                None => {
-                    // Without the store, what the newcomers were told is what is known.
-                    let told = room.newcomers.iter().map(|n| n.entry.after_rev).max();
-                    let start = head.or(told).unwrap_or_default();
-                    room.sequencer = Some(Sequencer::new(start));
-                }
+            if let Some(sequencer) = room.sequencer.as_mut() {
+                sequencer.learn(head.unwrap_or_default());
+            } else {
+                // Without the store, what the newcomers were told is what is known.
+                let told = room
+                    .newcomers
+                    .iter()
+                    .map(|newcomer| newcomer.entry.after_rev)
+                    .max();
+                room.sequencer = Some(Sequencer::new(head.or(told).unwrap_or_default()));
             }
         }
         room.phase = Phase::Live;
@@ -225,7 +257,8 @@ impl Shard {
             self.event(event);
         }
         if self.rooms.get(&channel).is_some_and(Following::is_empty) {
-            self.jobs.spawn(jobs::after(jobs::LINGER, Done::LingerOver(channel)));
+            self.jobs
+                .spawn(jobs::after(jobs::LINGER, Done::LingerOver(channel)));
         }
     }
 
@@ -240,11 +273,19 @@ impl Shard {
     }
 
     fn closed(&mut self, channel: Channel) {
-        let Some(mut room) = self.rooms.remove(&channel) else { return };
+        let Some(mut room) = self.rooms.remove(&channel) else {
+            return;
+        };
         if !room.is_empty() {
             // Somebody came meanwhile: begin again from where the store stands.
             let newcomers = std::mem::take(&mut room.newcomers);
-            self.rooms.insert(channel.clone(), Following { newcomers, ..Following::opening() });
+            self.rooms.insert(
+                channel.clone(),
+                Following {
+                    newcomers,
+                    ..Following::opening()
+                },
+            );
             self.to_open.push(channel);
         }
     }
@@ -252,7 +293,9 @@ impl Shard {
     // --- events
 
     fn event(&mut self, event: BusEvent) {
-        let Some(room) = self.rooms.get_mut(&event.channel) else { return };
+        let Some(room) = self.rooms.get_mut(&event.channel) else {
+            return;
+        };
         let Some(rev) = event.rev else {
             self.broadcast(&event);
             return;
@@ -270,19 +313,19 @@ impl Shard {
         }
     }
 
+    /// Delivers events in their order; whoever waited for one of them is in right after it.
     fn deliver_all(&mut self, channel: &Channel, ready: Vec<(i64, BusEvent)>) {
         for (rev, event) in ready {
-            if let Some(packet) = self.broadcast(&event)
-                && let Some(room) = self.rooms.get_mut(channel)
-            {
+            let packet = self.broadcast(&event);
+            let Some(room) = self.rooms.get_mut(channel) else {
+                return;
+            };
+            if let Some(packet) = packet {
                 room.keep_for_newcomers(rev, &packet);
             }
+            let in_turn = room.take_those_in_turn(rev);
+            self.admit_all(channel, in_turn);
         }
-        // All of them count as delivered by now, so whoever knew of some lacks none of the rest
-        // only if it knew of all: the others are placed anew.
-        let Some(room) = self.rooms.get_mut(channel) else { return };
-        let in_turn = room.take_those_in_turn();
-        self.admit_all(channel, in_turn);
     }
 
     /// Sends an event to everybody in its room, encoded once.
@@ -296,11 +339,7 @@ impl Shard {
             }
         };
         let room = room_name(&event.channel);
-        let except = event
-            .except
-            .as_deref()
-            .and_then(|id| io.sockets_in(NAMESPACE, &room).into_iter().find(|s| s.id().as_str() == id))
-            .map(|socket| socket.id().clone());
+        let except = event.except.as_deref().map(SocketId::from);
         let send = match event.class {
             DeliveryClass::Volatile => switchboard_socketio::Io::broadcast_volatile,
             DeliveryClass::Sequenced | DeliveryClass::Logged => switchboard_socketio::Io::broadcast,
@@ -318,8 +357,13 @@ impl Shard {
 
     /// When something is missing, gives it a moment to come by itself.
     fn watch_gap(&mut self, channel: &Channel) {
-        let Some(room) = self.rooms.get_mut(channel) else { return };
-        let has_gap = room.sequencer.as_ref().is_some_and(|sequencer| sequencer.gap().is_some());
+        let Some(room) = self.rooms.get_mut(channel) else {
+            return;
+        };
+        let has_gap = room
+            .sequencer
+            .as_ref()
+            .is_some_and(|sequencer| sequencer.gap().is_some());
         if has_gap && !room.repairing {
             room.repairing = true;
             let due = Done::GapDue(channel.clone());
@@ -328,11 +372,14 @@ impl Shard {
     }
 
     fn repair(&mut self, channel: Channel) {
-        let Some(room) = self.rooms.get_mut(&channel) else { return };
+        let Some(room) = self.rooms.get_mut(&channel) else {
+            return;
+        };
         match room.sequencer.as_ref().and_then(Sequencer::gap) {
             None => room.repairing = false,
             Some(gap) => {
-                self.jobs.spawn(jobs::repair(self.app.clone(), channel, gap));
+                self.jobs
+                    .spawn(jobs::repair(self.app.clone(), channel, gap));
             }
         }
     }
@@ -344,9 +391,15 @@ impl Shard {
             return;
         };
         for change in changes {
-            let Some(event) = self.as_event(channel, &change) else { continue };
-            let Some(room) = self.rooms.get_mut(channel) else { return };
-            let Some(sequencer) = room.sequencer.as_mut() else { return };
+            let Some(event) = self.as_event(channel, &change) else {
+                continue;
+            };
+            let Some(room) = self.rooms.get_mut(channel) else {
+                return;
+            };
+            let Some(sequencer) = room.sequencer.as_mut() else {
+                return;
+            };
             if let Offered::Ready(ready) = sequencer.offer(change.rev, event) {
                 metrics::counter!("switchboard_gaps_repaired_total").increment(1);
                 self.deliver_all(channel, ready);
@@ -359,7 +412,9 @@ impl Shard {
     }
 
     fn as_event(&self, channel: &Channel, change: &Change) -> Option<BusEvent> {
-        let Room::Conversation(conversation) = channel.room else { return None };
+        let Room::Conversation(conversation) = channel.room else {
+            return None;
+        };
         let (organization, now) = (&channel.organization, self.app.clock.now());
         let event = switchboard_messaging::publish::to_conversation(
             organization,
@@ -368,19 +423,22 @@ impl Shard {
             None,
             now,
         );
-        event.ok().map(|event| BusEvent { rev: Some(change.rev), ..event })
+        event.ok().map(|event| BusEvent {
+            rev: Some(change.rev),
+            ..event
+        })
     }
 
     /// What a newcomer lacked was read: it gets that, then what the room got meanwhile, and is in.
-    fn past(
-        &mut self,
-        channel: &Channel,
-        id: &SocketId,
-        changes: Option<Vec<Change>>,
-        up_to: i64,
-    ) {
-        let Some(room) = self.rooms.get_mut(channel) else { return };
-        let Some(Newcomer { entry, state: Waiting::ForPast(tail) }) = room.take_newcomer(id) else {
+    fn past(&mut self, channel: &Channel, id: &SocketId, changes: Option<Vec<Change>>, up_to: i64) {
+        let Some(room) = self.rooms.get_mut(channel) else {
+            return;
+        };
+        let Some(Newcomer {
+            entry,
+            state: Waiting::Past(tail),
+        }) = room.take_newcomer(id)
+        else {
             return;
         };
         let Some(changes) = changes else {
