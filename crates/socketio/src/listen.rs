@@ -43,7 +43,7 @@ impl Default for Options {
     }
 }
 
-/// A TCP listener for [`axum::serve`]; its streams have `TCP_NODELAY` and the deadlines of
+/// A TCP listener for [`axum::serve()`]; its streams have `TCP_NODELAY` and the deadlines of
 /// [`Options`].
 #[derive(Debug)]
 pub struct Listener {

@@ -1,10 +1,13 @@
 //! Joining namespaces.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{body::Body, extract::ConnectInfo};
+use serde_json::{Value, json};
+use switchboard_socketio::{DisconnectReason, Options, RemoteAddr, Transport};
+use tower::ServiceExt;
 
 use crate::support::{Lab, Seen, options};
-use serde_json::{Value, json};
-use switchboard_socketio::{DisconnectReason, Options, Transport};
 
 #[tokio::test]
 async fn answers_connect_with_an_id_of_its_own_and_then_what_was_held_back() {
@@ -22,7 +25,10 @@ async fn answers_connect_with_an_id_of_its_own_and_then_what_was_held_back() {
     };
     assert_eq!(handshake["namespace"], "/");
     assert_eq!(handshake["auth"], Value::Null);
-    assert_eq!(handshake["hasAddress"], true);
+    let address = handshake["address"]
+        .as_str()
+        .expect("of the accepted connection");
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
     assert_eq!(handshake["transport"], "websocket");
     assert!(matches!(lab.next().await, Seen::Connected(id) if id.as_str() == client.id));
 }
@@ -149,6 +155,23 @@ async fn connects_and_calls_over_polling() {
             .0,
         400
     );
+}
+
+#[tokio::test]
+async fn believes_the_layer_in_front_about_the_address() {
+    let lab = Lab::start().await;
+    let address: SocketAddr = "203.0.113.7:4711".parse().unwrap();
+    let request = http::Request::get("/anywhere/?EIO=3&transport=polling")
+        .extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 80))))
+        .extension(RemoteAddr(address))
+        .body(Body::empty())
+        .unwrap();
+    let answer = lab.service.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let Seen::Connecting(handshake) = lab.next().await else {
+        panic!("not a connect")
+    };
+    assert_eq!(handshake["address"], "203.0.113.7:4711");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use switchboard_socketio::{
     Application, DisconnectReason, Event, Handshake, Io, Options, Packet, Refusal, Server, Socket,
-    SocketId, listen,
+    SocketId, SocketIoService, listen,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -65,7 +65,7 @@ impl Application for App {
             "namespace": handshake.namespace,
             "auth": handshake.auth,
             "query": handshake.query,
-            "hasAddress": handshake.remote_addr.is_some(),
+            "address": handshake.remote_addr,
             "transport": handshake.transport.as_str(),
             "userAgent": handshake.headers.get("user-agent").map(|agent| agent.to_str().unwrap()),
         })));
@@ -128,6 +128,7 @@ pub(crate) struct Lab {
     pub(crate) addr: SocketAddr,
     pub(crate) io: Io,
     pub(crate) app: Arc<App>,
+    pub(crate) service: SocketIoService<App>,
     seen: Mutex<mpsc::Receiver<Seen>>,
     serving: JoinHandle<()>,
 }
@@ -161,7 +162,7 @@ impl Lab {
             gate: Semaphore::new(0),
         });
         let server = Server::new_shared(options, app.clone());
-        let io = server.handle();
+        let (io, tower) = (server.handle(), server.service());
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = tcp.local_addr().unwrap();
         let service = server
@@ -175,6 +176,7 @@ impl Lab {
             addr,
             io,
             app,
+            service: tower,
             seen: Mutex::new(receiver),
             serving,
         }
