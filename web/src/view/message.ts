@@ -105,8 +105,8 @@ function same(a: MessageRow, b: MessageRow): boolean {
 
 function setTicks(element: HTMLElement, row: MessageRow): void {
   element.hidden = !row.mine || Boolean(row.message?.deletedAt);
-  if (element.dataset["state"] === row.state) return;
-  element.dataset["state"] = row.state;
+  if (element.dataset["shown"] === row.state) return;
+  element.dataset["shown"] = row.state;
   const [name, label] = TICKS[row.state];
   element.replaceChildren(icon(name), el("span", { class: "sr-only" }, label));
   element.title = label;
