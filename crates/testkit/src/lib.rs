@@ -9,6 +9,7 @@
 //! A test's mistake is a panic here, not a `Result`: nobody handles it but the person who reads it.
 
 pub mod client;
+pub mod gateway;
 mod port;
 pub mod postgres;
 mod process;

@@ -2,10 +2,12 @@
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use switchboard_testkit::gateway::{self, EmbeddedGateway};
 use switchboard_testkit::postgres::{self, PrivatePostgres};
 use switchboard_testkit::redis::{self, PrivateRedis};
 use tokio::process::{Child, Command};
@@ -13,9 +15,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 const USAGE: &str = "\
-usage: switchboard-testkit run COMMAND [ARGUMENT]…   run COMMAND with a private Redis and PostgreSQL
-       switchboard-testkit servers                   start both, print where they are as one line
-                                                     of JSON, run until stdin is closed";
+usage: switchboard-testkit run [--gateway BINARY] COMMAND [ARGUMENT]…
+           runs COMMAND with a private Redis and PostgreSQL, which it finds in SWITCHBOARD_TEST_REDIS
+           and SWITCHBOARD_TEST_POSTGRES, and with a gateway of its own in SWITCHBOARD_E2E_URL
+       switchboard-testkit servers
+           starts a private Redis and PostgreSQL, prints where they are as one line of JSON, and
+           stops them when its stdin is closed";
 
 /// How long a command that was told to end may take.
 const END_WITHIN: Duration = Duration::from_secs(20);
@@ -24,14 +29,16 @@ const END_WITHIN: Duration = Duration::from_secs(20);
 /// thread lives as long as the process.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    let result = match args.next().as_deref() {
-        Some("run") => match args.next() {
-            Some(program) => run(&program, args.collect()).await,
-            None => return usage(),
-        },
-        Some("servers") => serve().await,
-        _ => return usage(),
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["run", "--gateway", binary, program, args @ ..] => run(Some(binary), program, args).await,
+        ["run", program, args @ ..] if *program != "--gateway" => run(None, program, args).await,
+        ["servers"] => serve().await,
+        _ => {
+            say(USAGE);
+            return ExitCode::from(2);
+        }
     };
     result.unwrap_or_else(|error| {
         say(&format!("{error:#}"));
@@ -67,13 +74,22 @@ impl Servers {
     }
 }
 
-async fn run(program: &str, args: Vec<String>) -> Result<ExitCode> {
+async fn run(gateway: Option<&str>, program: &str, args: &[&str]) -> Result<ExitCode> {
     let mut interruptions = Interruptions::listen()?;
     let servers = Servers::start().await?;
+    let gateway = match gateway {
+        Some(binary) => Some(start_gateway(Path::new(binary)).await?),
+        None => None,
+    };
     let mut child = Command::new(program)
         .args(args)
         .env(redis::ENV, servers.redis.url())
         .env(postgres::ENV, servers.postgres.url())
+        .envs(
+            gateway
+                .as_ref()
+                .map(|gateway| (gateway::ENV, gateway.url())),
+        )
         .spawn()
         .with_context(|| format!("could not run {program}"))?;
     let status = tokio::select! {
@@ -81,6 +97,18 @@ async fn run(program: &str, args: Vec<String>) -> Result<ExitCode> {
         interruption = interruptions.next() => end(&mut child, interruption).await?,
     };
     Ok(exit_code(status))
+}
+
+async fn start_gateway(binary: &Path) -> Result<EmbeddedGateway> {
+    let gateway = EmbeddedGateway::start(binary)
+        .await
+        .context("could not start the gateway")?;
+    say(&format!(
+        "gateway at {}, in {}",
+        gateway.url(),
+        gateway.folder().display()
+    ));
+    Ok(gateway)
 }
 
 async fn serve() -> Result<ExitCode> {
@@ -171,11 +199,6 @@ impl Interruptions {
             _ = self.hang_up.recv() => Interruption::Terminate,
         }
     }
-}
-
-fn usage() -> ExitCode {
-    say(USAGE);
-    ExitCode::from(2)
 }
 
 /// One line to stderr: stdout belongs to the command.

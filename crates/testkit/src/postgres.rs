@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::process::{Account, Server, become_account, find_program};
+use crate::process::{Account, Launch, Server, become_account, find_program};
 
 /// The variable that says where the tests' server is: `postgres://postgres@127.0.0.1:PORT/postgres`.
 pub const ENV: &str = "SWITCHBOARD_TEST_POSTGRES";
@@ -222,14 +222,14 @@ fn start_server(
             .into_iter()
             .flat_map(|setting| ["-c".to_owned(), setting]),
     );
-    // SIGQUIT is the server's "immediate shutdown", which takes its children along.
-    Server::start(
-        &programs.postgres,
-        &args,
+    Server::start(&Launch {
+        program: programs.postgres.clone(),
+        args,
+        env: Vec::new(),
         account,
-        "QUIT",
-        folder.join("log"),
-    )
+        death_signal: "QUIT", // its "immediate shutdown", which takes its children along
+        folder: folder.to_owned(),
+    })
 }
 
 /// True when it takes connections, false when it ended instead. The word is in the file that the

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,20 @@ pub(crate) struct Account {
     pub(crate) gid: u32,
 }
 
+/// What to start, and how.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(&'static str, String)>,
+    pub(crate) account: Option<Account>,
+    /// The kernel sends it to the server when the thread that started it dies: that covers a SIGKILL
+    /// of this process, which runs no `Drop`.
+    pub(crate) death_signal: &'static str,
+    /// Where it runs, with its output in the file `log` there.
+    pub(crate) folder: PathBuf,
+}
+
 /// A running server: its process, and the file that has its output.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -26,33 +40,27 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `program`, with its output in `log`.
-    ///
-    /// It gets a process group of its own, so that Ctrl-C in a terminal reaches the tests and not
-    /// the servers under them. The kernel sends it `death_signal` when the thread that started it
-    /// dies: that covers a SIGKILL of this process, which runs no `Drop`.
-    pub(crate) fn start(
-        program: &Path,
-        args: &[String],
-        account: Option<Account>,
-        death_signal: &str,
-        log: PathBuf,
-    ) -> Result<Self> {
+    /// Starts it in a process group of its own, so that Ctrl-C in a terminal reaches the tests and
+    /// not the servers under them.
+    pub(crate) fn start(launch: &Launch) -> Result<Self> {
+        let log = launch.folder.join("log");
         let output = File::create(&log)?;
         let mut command = Command::new("setpriv"); // of util-linux: it becomes the program, same pid
-        if let Some(account) = account {
+        if let Some(account) = launch.account {
             become_account(&mut command, account);
         }
         let child = command
-            .args(["--pdeathsig", death_signal])
-            .arg(program)
-            .args(args)
+            .args(["--pdeathsig", launch.death_signal])
+            .arg(&launch.program)
+            .args(&launch.args)
+            .envs(launch.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(&launch.folder)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .process_group(0)
             .spawn()
-            .with_context(|| format!("could not start {} through setpriv", program.display()))?;
+            .with_context(|| format!("could not start {}", launch.program.display()))?;
         Ok(Self { child, log })
     }
 

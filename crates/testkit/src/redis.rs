@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::process::{Server, find_program};
+use crate::process::{Launch, Server, find_program};
 
 /// The variable that says where the tests' server is: `redis://127.0.0.1:PORT`.
 pub const ENV: &str = "SWITCHBOARD_TEST_REDIS";
@@ -148,20 +148,24 @@ fn start_server(folder: &TempDir, port: u16) -> Result<Server> {
     let program = find_program("redis-server", &["/usr/bin".into()])
         .context("redis-server is not installed; run scripts/setup.sh test")?;
     let port = port.to_string();
-    let dir = folder.path().display().to_string();
     let settings = [
         ("--bind", "127.0.0.1"),
         ("--port", port.as_str()),
-        ("--dir", dir.as_str()),
-        ("--save", ""),
+        ("--save", ""), // nothing is kept on disk
         ("--appendonly", "no"),
         ("--daemonize", "no"),
     ];
-    let args: Vec<String> = settings
+    let args = settings
         .into_iter()
-        .flat_map(|(key, value)| [key.to_owned(), value.to_owned()])
-        .collect();
-    Server::start(&program, &args, None, "KILL", folder.path().join("log"))
+        .flat_map(|(key, value)| [key.to_owned(), value.to_owned()]);
+    Server::start(&Launch {
+        program,
+        args: args.collect(),
+        env: Vec::new(),
+        account: None,
+        death_signal: "KILL",
+        folder: folder.path().to_owned(),
+    })
 }
 
 /// True when it answers, false when it ended instead.

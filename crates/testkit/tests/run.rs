@@ -220,3 +220,60 @@ fn a_call_without_a_command_is_answered_with_the_usage() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("usage:"));
 }
+
+/// An executable file that stands in for the gateway.
+fn stand_in(script: &str) -> tempfile::TempPath {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(script.as_bytes()).unwrap();
+    file.as_file()
+        .set_permissions(std::fs::Permissions::from_mode(0o755))
+        .unwrap();
+    file.into_temp_path() // closed: a file that is open for writing cannot be run
+}
+
+fn run_with_gateway(gateway: &std::path::Path, script: &str) -> Output {
+    let gateway = gateway.to_str().unwrap();
+    Command::new(BINARY)
+        .args(["run", "--gateway", gateway, "sh", "-c", script])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_gateway_is_started_on_its_own_addresses_and_gone_after_the_run() {
+    let gateway = stand_in(
+        "#!/usr/bin/env node\n\
+         const http = require('node:http');\n\
+         for (const name of ['HTTP', 'ADMIN']) {\n\
+           const [host, port] = process.env[`SWITCHBOARD__${name}__LISTEN`].split(':');\n\
+           http.createServer((request, response) => response.end(name)).listen(port, host);\n\
+         }\n",
+    );
+    let output = run_with_gateway(&gateway, "echo $SWITCHBOARD_E2E_URL");
+    let url = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && url.starts_with("http://127.0.0.1:"),
+        "{url}"
+    );
+    let port = url.trim().rsplit_once(':').unwrap().1.parse().unwrap();
+    assert!(is_refused(port));
+}
+
+#[test]
+fn a_gateway_that_does_not_start_fails_the_run_in_its_own_words() {
+    let gateway = stand_in("#!/bin/sh\necho \"bad configuration: $1\"; exit 78\n");
+    let output = run_with_gateway(&gateway, "echo never");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("the gateway ended: bad configuration: serve"),
+        "{stderr}"
+    );
+    assert!(
+        ports(&stderr).into_iter().all(is_refused),
+        "a server outlived its run: {stderr}"
+    );
+}

@@ -1,0 +1,105 @@
+# `make` alone lists what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# rustup's folder: it is on the PATH of a login shell, which make may not have been started from.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+TESTKIT := $(TARGET)/debug/switchboard-testkit
+STEP := scripts/step.sh
+ARGS ?=
+
+.PHONY: help
+help: ## Show this list
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: run
+run: ## Run the gateway with its data in ./data; pass options as ARGS="--config FILE"
+	@scripts/setup.sh run
+	@$(MAKE) web || { echo "no playground page: it could not be built; the gateway runs without it" >&2; mkdir -p web/dist; }
+	cargo run -p switchboard -- serve $(ARGS)
+
+# The order is that of a person in a hurry: what fails fast comes first. The page comes before Rust,
+# because it is compiled into the binary.
+.PHONY: test
+test: ## Run every check and every test, on servers of their own
+	@scripts/setup.sh test
+	@$(STEP) "format" cargo fmt --all --check
+	@$(STEP) "web page" $(MAKE) web
+	@$(STEP) "web tests" npm --prefix web test
+	@$(STEP) "lints" $(MAKE) clippy
+	@$(STEP) "documentation" $(MAKE) rustdoc
+	@$(STEP) "build" $(MAKE) build-tests
+	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
+	@$(STEP) "documentation tests" cargo test --workspace --doc --quiet
+	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
+	@printf '\nEverything passed: format, web page, web tests, lints, documentation, tests, documentation tests, end-to-end tests.\n'
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+.PHONY: lint
+lint: ## Check format and lints, without running anything
+	@scripts/setup.sh test
+	@$(STEP) "format" cargo fmt --all --check
+	@mkdir -p web/dist
+	@$(STEP) "lints" $(MAKE) clippy
+	@$(STEP) "documentation" $(MAKE) rustdoc
+
+.PHONY: web
+web: web/dist/index.html ## Build the playground page, which is compiled into the binary
+
+.PHONY: e2e
+e2e: ## Run the end-to-end tests: stock clients and a real browser
+	@scripts/setup.sh test
+	@$(MAKE) web build-tests run-e2e
+
+.PHONY: docs-reference
+docs-reference: ## Write the generated parts of docs/reference anew
+	@mkdir -p docs/reference web/dist
+	cargo build -p switchboard
+	$(TARGET)/debug/switchboard config docs > docs/reference/configuration.md
+
+.PHONY: clean
+clean: ## Remove what was built, but not ./data
+	cargo clean
+	rm -rf web/dist web/node_modules web/.test e2e/node_modules e2e/artifacts
+
+# --- parts of the above
+
+# Each of these has the whole workspace with all its targets: cargo then picks the same features for
+# every dependency each time, and compiles each of them once for all steps of a kind.
+
+.PHONY: clippy
+clippy:
+	@cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: rustdoc
+rustdoc:
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+
+.PHONY: build-tests
+build-tests:
+	@cargo build --workspace --all-targets
+
+.PHONY: run-e2e
+run-e2e: export SWITCHBOARD_BIN := $(TARGET)/debug/switchboard
+run-e2e: export CHROMIUM := $(or $(CHROMIUM),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
+run-e2e: e2e/node_modules/.package-lock.json
+	@$(TESTKIT) run --gateway $(SWITCHBOARD_BIN) npm --prefix e2e test
+
+# npm writes node_modules/.package-lock.json last, so it says when node_modules was made.
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	@npm --prefix $* ci --no-audit --no-fund
+	@touch $@
+
+WEB_SOURCES := $(shell find web -type f \
+	-not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/.test/*' -not -path 'web/test/*' -not -name '*.md' 2>/dev/null)
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	@npm --prefix web run build
+	@touch $@
