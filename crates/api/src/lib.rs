@@ -1,1 +1,5 @@
-//! placeholder
+//! The HTTP door: the admin listener, and the playground of the development environment.
+
+pub mod admin;
+pub mod health;
+pub mod playground;

@@ -8,7 +8,7 @@ use switchboard_messaging::auth::{AuthFailure, Verifier};
 use switchboard_messaging::hub::{Channel, Room};
 use switchboard_messaging::presence::{organization_channel, user_channel};
 use switchboard_messaging::session::Opening;
-use switchboard_messaging::{Messaging, Outcome, RoomEffect};
+use switchboard_messaging::{Live, Messaging, Outcome, RoomEffect};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
 use switchboard_protocol::{ClientEvent, ConversationId, ErrorObject, ServerEvent};
@@ -26,7 +26,7 @@ use crate::{GatewayOptions, NAMESPACE, handshake};
 pub(crate) struct Door {
     options: GatewayOptions,
     messaging: Messaging,
-    verifier: Arc<Verifier>,
+    verifier: Live<Verifier>,
     rooms: Rooms,
     expiry: Expiry,
 }
@@ -42,7 +42,7 @@ impl Door {
     pub(crate) fn new(
         options: GatewayOptions,
         messaging: Messaging,
-        verifier: Arc<Verifier>,
+        verifier: Live<Verifier>,
         rooms: Rooms,
         expiry: Expiry,
     ) -> Self {
@@ -60,6 +60,7 @@ impl Door {
         let token = handshake::token(handshake, cookie, query);
         let actor = self
             .verifier
+            .get()
             .verify(&token, self.messaging.clock.now())
             .map_err(refused)?;
         let viewer = &actor.viewer;

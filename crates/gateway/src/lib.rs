@@ -11,9 +11,9 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_messaging::Messaging;
 use switchboard_messaging::auth::Verifier;
 use switchboard_messaging::hub::BusEvent;
+use switchboard_messaging::{Live, Messaging};
 use switchboard_protocol::ServerEvent;
 use switchboard_socketio::{Io, Packet, Server};
 use tokio::sync::mpsc;
@@ -54,7 +54,7 @@ pub struct Gateway {
 #[derive(Debug)]
 pub struct Parts {
     pub messaging: Messaging,
-    pub verifier: Arc<Verifier>,
+    pub verifier: Live<Verifier>,
     /// What the hub brings for this node.
     pub inbound: mpsc::Receiver<BusEvent>,
     /// Owner of the door's tasks, and the signal that ends them.

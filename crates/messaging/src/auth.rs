@@ -10,8 +10,10 @@ use crate::actor::Actor;
 use crate::store::Viewer;
 
 mod keys;
+mod signer;
 
 pub use keys::{KeyError, KeyRing};
+pub use signer::Signer;
 
 /// How tokens are judged.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorObject};
 use crate::actor::Caller;
 use crate::hub::{Admission, BusEvent, Hub};
 use crate::limits::RateTable;
+use crate::live::Live;
 use crate::presence::PresenceService;
 use crate::store::{Membership, Refusal, Store};
 use crate::typing::TypingService;
@@ -46,8 +47,8 @@ pub struct Messaging {
     pub hub: Arc<dyn Hub>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
-    pub rules: Arc<Rules>,
-    pub rates: Arc<RateTable>,
+    pub rules: Live<Rules>,
+    pub rates: Live<RateTable>,
     pub presence: PresenceService,
     pub typing: TypingService,
 }
@@ -120,9 +121,10 @@ impl Messaging {
 
     async fn admit(&self, caller: &Caller, event: Option<ClientEvent>) -> Result<(), ErrorObject> {
         let viewer = caller.viewer();
+        let rates = self.rates.get();
         let (bucket, rate) = match event {
-            Some(event) => (event.name(), self.rates.of(event)),
-            None => ("unknown", self.rates.other()),
+            Some(event) => (event.name(), rates.of(event)),
+            None => ("unknown", rates.other()),
         };
         match self
             .hub

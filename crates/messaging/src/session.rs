@@ -17,7 +17,7 @@ pub struct Opening {
 impl Messaging {
     /// Where a session of this user begins.
     pub async fn open_session(&self, viewer: &Viewer) -> Result<Opening, ErrorObject> {
-        let heads = match self.rules.auto_join {
+        let heads = match self.rules.get().auto_join {
             0 => Vec::new(),
             most => self.store.heads_of(viewer, most).await?,
         };

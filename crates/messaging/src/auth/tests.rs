@@ -207,3 +207,26 @@ fn only_allowed_algorithms_are_taken() {
         Some(KeyError::Pem)
     );
 }
+
+#[test]
+fn what_the_signer_signs_the_verifier_believes() {
+    let options = AuthOptions {
+        issuers: vec!["https://id".to_owned()],
+        audiences: vec!["chat".to_owned()],
+        org_claim: "tenant".to_owned(),
+        ..AuthOptions::default()
+    };
+    let now = Timestamp::from_millis(NOW * 1000);
+    let signer = Signer::new(SECRET, &["HS512".to_owned()], options.clone());
+    let (user, org) = (
+        UserId::new("bob").unwrap(),
+        OrganizationId::new("acme").unwrap(),
+    );
+    let ttl = std::time::Duration::from_mins(1);
+    let token = signer
+        .sign(&user, &org, &["operator".to_owned()], (now, ttl))
+        .unwrap();
+    let actor = verifier(options).verify(&token, now).unwrap();
+    assert_eq!((actor.viewer.user, actor.viewer.organization), (user, org));
+    assert!(actor.roles.contains("operator"));
+}

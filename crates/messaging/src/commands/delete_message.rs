@@ -14,7 +14,7 @@ pub(crate) async fn run(
     message: MessageId,
 ) -> Result<Outcome, ErrorObject> {
     let (viewer, at) = (caller.viewer(), app.clock.now());
-    if !app.rules.deletion {
+    if !app.rules.get().deletion {
         // Also then, what is in another organization is not there.
         app.store
             .message(&viewer.organization, message)

@@ -18,12 +18,13 @@ pub(crate) async fn run(
     let at = app.clock.now();
     let window = app
         .rules
+        .get()
         .edit_window
         .map(|window| window.as_millis() as i64);
     let edit = Edit {
         message: input.message,
         editor: caller.viewer().clone(),
-        content: stored_content(&input.content, &app.rules)?,
+        content: stored_content(&input.content, &app.rules.get())?,
         expected_version: input.expected_version,
         not_before: window.map(|window| Timestamp::from_millis(at.as_millis() - window)),
         at,

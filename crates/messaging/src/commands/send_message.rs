@@ -20,7 +20,7 @@ pub(crate) async fn run(
         conversation: input.conversation,
         sender: caller.viewer().clone(),
         kind: input.kind,
-        content: stored_content(&input.content, &app.rules)?,
+        content: stored_content(&input.content, &app.rules.get())?,
         reply_to: input.reply_to,
         metadata: input.metadata,
         client_message_id: input.client_message_id,
