@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Clock;
 use crate::actor::Caller;
-use crate::hub::{BusEvent, Channel, Device, Hub, PresenceChange, Room};
+use crate::hub::{BusEvent, Channel, Device, Hub, NodeInfo, PresenceChange, Room};
 use crate::publish;
 use crate::store::{Store, Viewer};
 
@@ -88,8 +88,21 @@ impl PresenceService {
         }
     }
 
-    /// Devices of nodes that died without a word are dropped, and their users settled.
-    pub async fn reap_dead_nodes(&self) {
+    /// Keeps this node's place among the others: renews its lease, and looks after what nodes that
+    /// died without a word left behind. To be called every few seconds.
+    pub async fn keep_place(&self, node: &NodeInfo) {
+        match self.inner.hub.renew_lease(node).await {
+            Ok(changed) => {
+                for (organization, presence) in changed {
+                    let viewer = Viewer {
+                        organization,
+                        user: presence.user_id.clone(),
+                    };
+                    self.announce(&viewer, &presence, None).await;
+                }
+            }
+            Err(error) => tracing::warn!(cause = error.0, "lease not renewed"),
+        }
         match self.inner.hub.reap_dead_nodes().await {
             Ok(users) => {
                 for (organization, user) in users {
@@ -165,16 +178,20 @@ impl PresenceService {
             }
         };
         if outcome.changed {
-            match self.announcement(viewer, &outcome.presence, except).await {
-                Ok(event) => {
-                    if let Err(error) = self.inner.hub.publish(event).await {
-                        tracing::warn!(cause = error.0, "presence not published");
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "presence not announced"),
-            }
+            self.announce(viewer, &outcome.presence, except).await;
         }
         Some(outcome.devices)
+    }
+
+    async fn announce(&self, viewer: &Viewer, presence: &Presence, except: Option<&str>) {
+        match self.announcement(viewer, presence, except).await {
+            Ok(event) => {
+                if let Err(error) = self.inner.hub.publish(event).await {
+                    tracing::warn!(cause = error.0, "presence not published");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "presence not announced"),
+        }
     }
 
     /// The event for whoever shares a live conversation with the user, and the user's own sockets.

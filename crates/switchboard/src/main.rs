@@ -1,1 +1,32 @@
-fn main() {}
+//! `switchboard`: the command line, the wiring of the parts, and the life of a node.
+
+mod cli;
+mod commands;
+mod exit;
+mod keys;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Serve(options) => serve::run(&options),
+        Command::Migrate(options) => commands::migrate::run(&options),
+        Command::Config(options) => commands::config::run(&options),
+        Command::Token(options) => commands::token::run(&options),
+        Command::Version => output::line(&cli::version()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::problem(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The short commands.
+
+pub(crate) mod config;
+pub(crate) mod migrate;
+pub(crate) mod token;
+
+use std::path::Path;
+
+use switchboard_config::{ConfigErrors, Loaded, Settings, process_environment};
+
+/// The configuration, from the file and the process's environment.
+pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, ConfigErrors> {
+    Settings::load(file, process_environment())
+}

@@ -1,0 +1,249 @@
+//! `switchboard serve`: the life of a node, from first to last.
+
+pub(crate) mod connect;
+mod keeper;
+mod origins;
+mod parts;
+mod reload;
+mod signals;
+mod welcome;
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use switchboard_api::admin::{self, Admin};
+use switchboard_api::health::{Health, Lifecycle, Phase};
+use switchboard_api::playground::{self, DevelopmentTokens};
+use switchboard_config::{Environment, Loaded, Settings};
+use switchboard_gateway::Gateway;
+use switchboard_messaging::{Clock, Messaging, SystemClock};
+use switchboard_socketio::listen;
+use switchboard_telemetry::{LogControl, Metrics};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::{self, ConfigFile};
+use crate::commands::load;
+use crate::exit::{Done, Failure};
+use crate::keys;
+
+/// What a running node consists of.
+struct Node {
+    settings: Settings,
+    messaging: Messaging,
+    gateway: Gateway,
+    lifecycle: Lifecycle,
+    /// Owner of every task but the listeners', and the signal that ends them.
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Owner of the listeners' tasks, and the signal that makes them take no more.
+    listeners: TaskTracker,
+    stop_listening: CancellationToken,
+}
+
+pub(crate) fn run(options: &ConfigFile) -> Done {
+    let Loaded { settings, warnings } = load(options.config.as_deref())?;
+    let logs = start_logs(&settings)?;
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let metrics = switchboard_telemetry::install_metrics().context("metrics")?;
+    switchboard_telemetry::set_build_info(env!("CARGO_PKG_VERSION"), cli::commit());
+    let runtime = tokio::runtime::Runtime::new().context("no runtime")?;
+    let served = runtime.block_on(async {
+        let mut signals = signals::Signals::listen()?;
+        let starting = start(settings, metrics);
+        let (node, welcome, mut reload) = tokio::select! {
+            started = starting => started?,
+            () = signals.end() => return Ok(()),
+        };
+        welcome.say()?;
+        while signals.next().await == signals::Signal::Reload {
+            reload.run(options.config.as_deref(), &logs);
+        }
+        tokio::select! {
+            () = stop(node) => {}
+            () = signals.end() => tracing::warn!("second signal: leaving at once"),
+        }
+        Ok(())
+    });
+    // What still runs by now has had its time.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    served
+}
+
+fn start_logs(settings: &Settings) -> Result<LogControl, Failure> {
+    let format = match settings.telemetry.log_format {
+        switchboard_config::LogFormat::Text => switchboard_telemetry::LogFormat::Text,
+        switchboard_config::LogFormat::Json => switchboard_telemetry::LogFormat::Json,
+    };
+    let level = settings.telemetry.log_level.as_str();
+    Ok(switchboard_telemetry::init_logs(format, level).context("logs")?)
+}
+
+/// Starts a node, in the order in which its parts need each other. It is ready when this returns.
+async fn start(
+    settings: Settings,
+    metrics: Metrics,
+) -> Result<(Node, welcome::Welcome, reload::Reload), Failure> {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let node_id = parts::node_id(&settings);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+
+    // 1. Addresses, so that a taken one is known before anything else happens.
+    let public = bind("http.listen", settings.http.listen).await?;
+    let admin = bind("admin.listen", settings.admin.listen).await?;
+
+    // 2. What the node stands on.
+    let store = connect::store(&settings).await?;
+    let (hub, inbound) = connect::hub(&settings, &node_id, &clock).await?;
+
+    // 3. The use cases, and the door to them.
+    let secret = keys::signing_key(&settings)?;
+    let verifier = switchboard_messaging::Live::new(keys::verifier(&settings, secret.as_ref())?);
+    let owner = (tasks.clone(), stop.clone());
+    let messaging = parts::messaging(&settings, (store, hub), &clock, owner);
+    let gateway = Gateway::new(
+        parts::gateway_options(&settings, &node_id),
+        switchboard_gateway::Parts {
+            messaging: messaging.clone(),
+            verifier: verifier.clone(),
+            inbound,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        },
+    );
+
+    // 4. The node's place among the others, before it has sockets that they could ask about.
+    let lifecycle = Lifecycle::default();
+    let health = parts::health(&settings, &node_id, &messaging, &lifecycle);
+    let keeper = keeper::Keeper::new(
+        &node_id,
+        &messaging,
+        gateway.io(),
+        health.clone(),
+        metrics.clone(),
+    );
+    keeper.keep_place().await;
+    tasks.spawn(keeper.run(stop.clone()));
+
+    // 5. The listeners: probes first, then the public.
+    let (listeners, stop_listening) = (TaskTracker::new(), CancellationToken::new());
+    let origins = switchboard_messaging::Live::new(origins::Origins::new(&settings));
+    let signer = keys::signer(&settings, secret.as_ref()).map(Arc::new);
+    let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
+    let routes = public_routes(&settings, &gateway, &origins, signer, &clock);
+    let admin_routes = admin_routes(health, metrics, &settings);
+    serve_admin(admin, admin_routes, &listeners, stop_listening.clone());
+    serve_public(public, routes, &listeners, stop_listening.clone());
+    lifecycle.enter(Phase::Ready);
+    tracing::info!(node = node_id, "ready");
+
+    let reload = reload::Reload::new(&settings, &messaging, verifier, origins, secret);
+    let node = Node {
+        settings,
+        messaging,
+        gateway,
+        lifecycle,
+        tasks,
+        stop,
+        listeners,
+        stop_listening,
+    };
+    Ok((node, welcome, reload))
+}
+
+/// Stops a node, in the order in which nobody loses anything.
+async fn stop(node: Node) {
+    let Node {
+        settings,
+        messaging,
+        gateway,
+        lifecycle,
+        tasks,
+        stop,
+        listeners,
+        stop_listening,
+    } = node;
+    let grace = settings.shutdown.grace;
+    // 1. Balancers send nobody new.
+    lifecycle.enter(Phase::Draining);
+    tracing::info!("draining");
+    // 2. Calls in flight are answered, and sockets closed so that they come back elsewhere.
+    gateway.drain(settings.shutdown.drain).await;
+    // 3. No more requests; those under way finish.
+    stop_listening.cancel();
+    listeners.close();
+    if tokio::time::timeout(grace, listeners.wait()).await.is_err() {
+        tracing::warn!("requests were still under way at the end of the grace");
+    }
+    // 4. The node's own tasks end.
+    stop.cancel();
+    tasks.close();
+    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+        tracing::warn!("tasks were still running at the end of the grace");
+    }
+    // 5. The others need not wait for the lease: they look after whoever this node leaves behind.
+    if let Err(error) = messaging.hub.leave().await {
+        tracing::warn!(cause = error.0, "lease not given back");
+    }
+    messaging.hub.close().await;
+    messaging.store.close().await;
+    tracing::info!("stopped");
+}
+
+async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    Ok(bound.with_context(|| format!("{key}: cannot listen on {address}"))?)
+}
+
+fn public_routes(
+    settings: &Settings,
+    gateway: &Gateway,
+    origins: &switchboard_messaging::Live<origins::Origins>,
+    signer: Option<Arc<switchboard_messaging::auth::Signer>>,
+    clock: &Arc<dyn Clock>,
+) -> Router {
+    let sockets = origins::guard(gateway.router(), origins);
+    if settings.general.environment != Environment::Development {
+        return sockets;
+    }
+    let tokens = signer.map(|signer| DevelopmentTokens {
+        signer,
+        clock: Arc::clone(clock),
+    });
+    sockets.merge(playground::router(tokens))
+}
+
+fn admin_routes(health: Health, metrics: Metrics, settings: &Settings) -> Router {
+    let configuration = settings.render_show();
+    admin::router(Admin {
+        health,
+        metrics: (
+            Arc::new(move || metrics.render()),
+            switchboard_telemetry::METRICS_CONTENT_TYPE,
+        ),
+        configuration: Arc::new(move || configuration.clone()),
+    })
+}
+
+fn serve_public(
+    tcp: TcpListener,
+    routes: Router,
+    listeners: &TaskTracker,
+    stop: CancellationToken,
+) {
+    let listener = listen::Listener::new(tcp, listen::Options::default());
+    let service = routes.into_make_service_with_connect_info::<listen::Peer>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+    listeners.spawn(serving.into_future());
+}
+
+fn serve_admin(tcp: TcpListener, routes: Router, listeners: &TaskTracker, stop: CancellationToken) {
+    let serving = axum::serve(tcp, routes).with_graceful_shutdown(stop.cancelled_owned());
+    listeners.spawn(serving.into_future());
+}

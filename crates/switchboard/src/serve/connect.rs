@@ -1,0 +1,131 @@
+//! Reaching what the node stands on, within the time that it has for that.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use switchboard_config::Settings;
+use switchboard_hub::{MemoryHub, RedisHub, RedisOptions};
+use switchboard_messaging::hub::{BusEvent, Hub};
+use switchboard_messaging::store::StoreError;
+use switchboard_messaging::{Clock, Store};
+use switchboard_store::{Options, SchemaState};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::exit::Failure;
+
+/// Pause between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Tries until it works or `patience` is over. A store that answers with a defect is not tried
+/// again: waiting does not mend it.
+pub(crate) async fn within<T>(
+    patience: Duration,
+    what: &str,
+    attempt: impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<T, Failure> {
+    let tried = retry(patience, what, async || match attempt().await {
+        Ok(done) => Ok(Ok(done)),
+        Err(StoreError::Unavailable(cause)) => Err(cause),
+        Err(error) => Ok(Err(error)),
+    });
+    Ok(tried.await?.map_err(|error| anyhow!("{what}: {error}"))?)
+}
+
+async fn retry<T, E: Display>(
+    patience: Duration,
+    what: &str,
+    attempt: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, Failure> {
+    let deadline = Instant::now() + patience;
+    let mut cause = "no answer".to_owned();
+    let mut told = false;
+    loop {
+        match timeout_at(deadline, attempt()).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => cause = error.to_string(),
+            Err(_) => {}
+        }
+        if Instant::now() + PAUSE >= deadline {
+            let text = format!("{what} could not be reached within {patience:?}: {cause}");
+            return Err(Failure::Unreachable(text));
+        }
+        if !told {
+            tracing::warn!(cause, "{what} cannot be reached yet");
+            told = true;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Opens the store, with a schema that fits this binary.
+pub(crate) async fn store(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+    let patience = settings.general.startup_timeout;
+    let url = settings.database.url.expose();
+    if settings.database.migrate_on_start {
+        let migrate = async || switchboard_store::migrate(url).await;
+        let applied = within(patience, "the database", migrate).await?;
+        if !applied.is_empty() {
+            tracing::info!(?applied, "schema brought up to date");
+        }
+    } else {
+        let look = async || switchboard_store::schema_state(url).await;
+        match within(patience, "the database", look).await? {
+            SchemaState::Fits => {}
+            SchemaState::Pending(missing) => {
+                let names = missing.join(", ");
+                let text = "the database's schema is older than this binary";
+                return Err(
+                    anyhow!("{text} (missing: {names}); run `switchboard migrate` first").into(),
+                );
+            }
+            SchemaState::Newer(unknown) => {
+                tracing::warn!(?unknown, "the database's schema is newer than this binary");
+            }
+        }
+    }
+    within(patience, "the database", async || {
+        let store = switchboard_store::open(Options {
+            url: url.to_owned(),
+            max_connections: settings.database.max_connections,
+            statement_timeout: settings.database.statement_timeout,
+        })
+        .await?;
+        store.ping().await?;
+        Ok(store)
+    })
+    .await
+}
+
+/// What all nodes share, and what it brings for this one.
+pub(crate) type Shared = (Arc<dyn Hub>, mpsc::Receiver<BusEvent>);
+
+/// Reaches the hub: Redis when it is configured, else one in this process.
+pub(crate) async fn hub(
+    settings: &Settings,
+    node_id: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Shared, Failure> {
+    let redis = &settings.redis;
+    let Some(url) = &redis.url else {
+        let (hub, inbound) = MemoryHub::cluster(Arc::clone(clock)).attach(node_id);
+        return Ok((hub, inbound));
+    };
+    let connected = retry(settings.general.startup_timeout, "Redis", async || {
+        RedisHub::connect(RedisOptions {
+            key_prefix: redis.key_prefix.as_str().to_owned(),
+            username: redis.username.clone(),
+            password: redis
+                .password
+                .as_ref()
+                .map(|password| password.expose().clone()),
+            command_timeout: redis.command_timeout,
+            ..RedisOptions::new(url.expose(), node_id)
+        })
+        .await
+    });
+    let (hub, inbound) = connected.await?;
+    Ok((hub, inbound))
+}

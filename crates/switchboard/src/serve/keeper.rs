@@ -1,0 +1,94 @@
+//! What a node does every few seconds: keeps its lease, and the metrics that are states.
+
+use std::time::Duration;
+
+use switchboard_api::health::Health;
+use switchboard_messaging::hub::NodeInfo;
+use switchboard_messaging::{Clock, Messaging};
+use switchboard_protocol::Timestamp;
+use switchboard_socketio::{Io, Transport};
+use switchboard_telemetry::{Metrics, names};
+use tokio_util::sync::CancellationToken;
+
+/// A third of the lease is 5 s; a little less leaves room for a slow answer.
+const EVERY: Duration = Duration::from_secs(4);
+
+/// Does the rounds of a node.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    node_id: String,
+    started_at: Timestamp,
+    messaging: Messaging,
+    io: Io,
+    health: Health,
+    metrics: Metrics,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        node_id: &str,
+        messaging: &Messaging,
+        io: Io,
+        health: Health,
+        metrics: Metrics,
+    ) -> Self {
+        let (node_id, started_at) = (node_id.to_owned(), messaging.clock.now());
+        Self {
+            node_id,
+            started_at,
+            messaging: messaging.clone(),
+            io,
+            health,
+            metrics,
+        }
+    }
+
+    /// Renews the lease, and looks after what dead nodes left.
+    pub(crate) async fn keep_place(&self) {
+        let connections = self
+            .io
+            .connections()
+            .iter()
+            .map(|row| row.count as u64)
+            .sum();
+        let info = NodeInfo {
+            id: self.node_id.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started_at,
+            connections,
+        };
+        self.messaging.presence.keep_place(&info).await;
+    }
+
+    /// Does the rounds until `stop`.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut rounds = tokio::time::interval(EVERY);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+            self.keep_place().await;
+            self.measure().await;
+            self.metrics.run_upkeep();
+        }
+    }
+
+    async fn measure(&self) {
+        for transport in [Transport::Polling, Transport::WebSocket] {
+            let counted = self.io.connections();
+            let of_transport = counted.iter().filter(|row| row.transport == transport);
+            let count: usize = of_transport.map(|row| row.count).sum();
+            let labels = [("transport", transport.as_str()), ("namespace", "/")];
+            metrics::gauge!(names::CONNECTIONS, &labels).set(count as f64);
+        }
+        metrics::counter!(names::SLOW_CONSUMERS_TOTAL).absolute(self.io.slow_consumers());
+        let report = self.health.report().await;
+        metrics::gauge!(names::DEGRADED).set(f64::from(u8::from(report.degraded)));
+        for dependency in &report.dependencies {
+            let up = f64::from(u8::from(dependency.ok));
+            match dependency.kind {
+                "postgres" => metrics::gauge!(names::POSTGRES_UP).set(up),
+                "redis" => metrics::gauge!(names::REDIS_UP).set(up),
+                _ => {}
+            }
+        }
+    }
+}

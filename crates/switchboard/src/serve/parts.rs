@@ -1,0 +1,144 @@
+//! From settings to parts: one function a part. Nothing else knows the settings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use switchboard_api::health::{Health, Lifecycle};
+use switchboard_config::{
+    AllowQueryToken, DatabaseBackend, Deletion, Preset as PresetName, Settings,
+};
+use switchboard_gateway::{GatewayOptions, QueryToken};
+use switchboard_messaging::limits::{Preset, RateTable};
+use switchboard_messaging::presence::PresenceService;
+use switchboard_messaging::typing::TypingService;
+use switchboard_messaging::{Clock, Hub, Live, Messaging, Rate, Rules, Store, SystemIds};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Most conversations that a socket enters by itself.
+const AUTO_JOIN: i64 = 200;
+/// A packet of ordinary size, to turn a queue's bytes into a number of packets.
+const USUAL_PACKET: usize = 1024;
+
+/// This node's name: the configured one, or the host's with something random, new at each start.
+pub(crate) fn node_id(settings: &Settings) -> String {
+    if let Some(id) = &settings.general.node_id {
+        return id.as_str().to_owned();
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let harmless = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let host: String = host.trim().chars().filter(harmless).take(60).collect();
+    let host = if host.is_empty() {
+        "node".to_owned()
+    } else {
+        host
+    };
+    format!("{host}-{:08x}", rand::random::<u32>())
+}
+
+pub(crate) fn messaging(
+    settings: &Settings,
+    (store, hub): (Arc<dyn Store>, Arc<dyn Hub>),
+    clock: &Arc<dyn Clock>,
+    owner: (TaskTracker, CancellationToken),
+) -> Messaging {
+    let presence = PresenceService::new(
+        (Arc::clone(&store), Arc::clone(&hub)),
+        Arc::clone(clock),
+        settings.presence.offline_grace,
+        owner.clone(),
+    );
+    let ttl = settings.presence.typing_ttl;
+    let typing = TypingService::new(Arc::clone(&hub), Arc::clone(clock), ttl, owner);
+    Messaging {
+        store,
+        hub,
+        clock: Arc::clone(clock),
+        ids: Arc::new(SystemIds),
+        rules: Live::new(rules(settings)),
+        rates: Live::new(rates(settings)),
+        presence,
+        typing,
+    }
+}
+
+pub(crate) fn rules(settings: &Settings) -> Rules {
+    Rules {
+        max_length: settings.messages.max_length as usize,
+        edit_window: settings.messages.edit_limit(),
+        deletion: settings.messages.deletion == Deletion::Tombstone,
+        auto_join: if settings.realtime.auto_join {
+            AUTO_JOIN
+        } else {
+            0
+        },
+    }
+}
+
+pub(crate) fn rates(settings: &Settings) -> RateTable {
+    let preset = match settings.rate_limits.preset {
+        PresetName::Standard => Preset::Standard,
+        PresetName::Strict => Preset::Strict,
+        PresetName::Marketplace => Preset::Marketplace,
+    };
+    let rate = |rate: switchboard_config::Rate| Rate::new(rate.limit, rate.per);
+    let events = settings.rate_limits.events.iter();
+    let events: HashMap<_, _> = events
+        .map(|(name, limit)| (name.clone(), rate(*limit)))
+        .collect();
+    RateTable::new(preset, settings.rate_limits.default.map(rate), events)
+}
+
+pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOptions {
+    let realtime = &settings.realtime;
+    GatewayOptions {
+        node_id: node_id.to_owned(),
+        cookie: settings
+            .auth
+            .cookie
+            .as_ref()
+            .map(|name| name.as_str().to_owned()),
+        query_token: match settings.auth.allow_query_token {
+            AllowQueryToken::Eio3 => QueryToken::Eio3,
+            AllowQueryToken::Always => QueryToken::Always,
+            AllowQueryToken::Never => QueryToken::Never,
+        },
+        presence_window: settings.presence.batch_window,
+        connections_per_user: settings.limits.connections_per_user as usize,
+        rooms_per_socket: settings.limits.rooms_per_socket as usize,
+        socketio: switchboard_socketio::Options {
+            max_packet: realtime.max_packet.bytes(),
+            ping_interval: realtime.ping_interval,
+            ping_timeout: realtime.ping_timeout,
+            connect_timeout: realtime.connect_timeout,
+            send_queue: (realtime.send_queue.bytes() / USUAL_PACKET).max(16),
+            mailbox: 1024,
+            handler_grace: settings.shutdown.grace,
+            ..switchboard_socketio::Options::default()
+        },
+    }
+}
+
+pub(crate) fn health(
+    settings: &Settings,
+    node_id: &str,
+    messaging: &Messaging,
+    lifecycle: &Lifecycle,
+) -> Health {
+    let database = match settings.database.url.backend() {
+        DatabaseBackend::Sqlite => "sqlite",
+        DatabaseBackend::Postgres => "postgres",
+    };
+    let hub = if settings.redis.url.is_some() {
+        "redis"
+    } else {
+        "memory"
+    };
+    Health {
+        lifecycle: lifecycle.clone(),
+        node: node_id.to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        store: (database, Arc::clone(&messaging.store)),
+        hub: (hub, Arc::clone(&messaging.hub)),
+    }
+}

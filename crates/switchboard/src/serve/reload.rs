@@ -1,0 +1,89 @@
+//! SIGHUP: what can be changed in a running node is read again; on any mistake the old stays.
+
+use std::path::Path;
+
+use switchboard_config::Settings;
+use switchboard_messaging::auth::Verifier;
+use switchboard_messaging::{Live, Messaging};
+use switchboard_telemetry::LogControl;
+
+use super::origins::Origins;
+use super::parts;
+use crate::commands::load;
+use crate::exit::Failure;
+use crate::keys;
+
+/// The settings in force, and the parts that take new ones.
+#[derive(Debug)]
+pub(crate) struct Reload {
+    settings: Settings,
+    messaging: Messaging,
+    verifier: Live<Verifier>,
+    origins: Live<Origins>,
+    /// The secret that the node was started with: the development key stays the same.
+    secret: Option<Vec<u8>>,
+}
+
+impl Reload {
+    pub(crate) fn new(
+        settings: &Settings,
+        messaging: &Messaging,
+        verifier: Live<Verifier>,
+        origins: Live<Origins>,
+        secret: Option<Vec<u8>>,
+    ) -> Self {
+        let (settings, messaging) = (settings.clone(), messaging.clone());
+        Self {
+            settings,
+            messaging,
+            verifier,
+            origins,
+            secret,
+        }
+    }
+
+    /// Reads the configuration again.
+    pub(crate) fn run(&mut self, file: Option<&Path>, logs: &LogControl) {
+        if let Err(failure) = self.try_run(file, logs) {
+            tracing::error!(%failure, "configuration not reloaded; the old one stays in force");
+        }
+    }
+
+    fn try_run(&mut self, file: Option<&Path>, logs: &LogControl) -> Result<(), Failure> {
+        let settings = load(file)?.settings;
+        let configured = settings.auth.secret.as_ref();
+        let secret = configured.map(|secret| secret.expose().as_bytes().to_vec());
+        // Everything that can fail comes before anything is replaced.
+        let kept = settings
+            .auth
+            .public_key_file
+            .is_none()
+            .then(|| self.secret.clone())
+            .flatten();
+        let verifier = keys::verifier(&settings, secret.or(kept).as_ref())?;
+        let level = settings.telemetry.log_level.as_str();
+        logs.set_level(level).map_err(anyhow::Error::from)?;
+        self.verifier.set(verifier);
+        self.messaging.rules.set(parts::rules(&settings));
+        self.messaging.rates.set(parts::rates(&settings));
+        self.origins.set(Origins::new(&settings));
+        let changed = self.settings.changed_keys(&settings);
+        let (taken, ignored): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|key| key.reloadable);
+        let names = |keys: &[&switchboard_config::Key]| {
+            keys.iter()
+                .map(|key| key.path)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        tracing::info!(changed = names(&taken), "configuration reloaded");
+        if !ignored.is_empty() {
+            tracing::warn!(
+                keys = names(&ignored),
+                "these take effect only after a restart"
+            );
+        }
+        self.settings = settings;
+        Ok(())
+    }
+}
