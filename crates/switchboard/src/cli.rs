@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -106,8 +107,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Version and, when it was known at build time, commit.
-pub(crate) fn version() -> String {
-    format!("{} ({})", env!("CARGO_PKG_VERSION"), commit())
+pub(crate) fn version() -> &'static str {
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| format!("{} ({})", env!("CARGO_PKG_VERSION"), commit()));
+    &VERSION
 }
 
 /// The commit that this was built from.

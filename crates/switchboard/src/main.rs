@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Command::Migrate(options) => commands::migrate::run(&options),
         Command::Config(options) => commands::config::run(&options),
         Command::Token(options) => commands::token::run(&options),
-        Command::Version => output::line(&cli::version()),
+        Command::Version => output::line(cli::version()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use switchboard_api::health::Health;
+use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::NodeInfo;
-use switchboard_messaging::{Clock, Messaging};
 use switchboard_protocol::Timestamp;
 use switchboard_socketio::{Io, Transport};
 use switchboard_telemetry::{Metrics, names};
