@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rstest::rstest;
 use switchboard_config::{
-    Algorithm, ConfigErrors, Environment, Loaded, Origin, Preset, SECTIONS, Settings, Source,
+    ConfigErrors, Environment, Loaded, Origin, Preset, SECTIONS, Settings, Source,
 };
 use tempfile::NamedTempFile;
 
@@ -51,7 +51,7 @@ fn with_nothing_given_the_documented_defaults_hold() {
     assert!(settings.database.migrate_on_start);
     assert!(settings.redis.url.is_none());
     assert_eq!(settings.redis.command_timeout, Duration::from_millis(500));
-    assert_eq!(settings.auth.algorithms, [Algorithm::Hs256]);
+    assert_eq!(settings.auth.algorithms, []);
     assert_eq!(settings.realtime.max_packet.bytes(), 100 * 1024);
     assert_eq!(settings.realtime.ping_interval, Duration::from_secs(25));
     assert_eq!(settings.realtime.ping_timeout, Duration::from_secs(20));
