@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::key::{RESERVED, check_known, variable_of};
+use crate::key::{check_known, variable_of};
 use crate::reader::{Given, Raw};
 use crate::source::{Remark, Source};
 
@@ -46,7 +46,6 @@ pub(crate) fn overlay(
         };
         let source = Source::Environment(variable);
         match checked {
-            Err(_) if text.trim().is_empty() && RESERVED.contains(&path.as_str()) => {}
             Err(reason) => mistakes.push(Remark {
                 source,
                 key: path,

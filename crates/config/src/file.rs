@@ -5,8 +5,9 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::key::{RESERVED, all_keys, check_known, nearest_section};
+use crate::key::{all_keys, check_known, nearest_section};
 use crate::reader::{Given, Raw};
+use crate::reserved::{feature_of, reserved_paths};
 use crate::sections::SECTIONS;
 use crate::source::{Remark, Source};
 
@@ -130,14 +131,14 @@ impl Walk<'_> {
 }
 
 fn is_section(path: &str) -> bool {
-    let reserved = |key: &&str| {
+    let holds = |key: &str| {
         key.split_once('.')
             .is_some_and(|(section, _)| section == path)
     };
-    SECTIONS.iter().any(|section| section.name == path) || RESERVED.iter().any(reserved)
+    SECTIONS.iter().any(|section| section.name == path) || reserved_paths().any(holds)
 }
 
 /// Whether a table at `path` is one value, not a section or part of one.
 fn is_leaf(path: &str) -> bool {
-    RESERVED.contains(&path) || all_keys().any(|key| key.table && key.path == path)
+    feature_of(path).is_some() || all_keys().any(|key| key.table && key.path == path)
 }

@@ -1,6 +1,7 @@
 //! What is known about one key, and finding the key that somebody meant.
 
 use crate::reader::Reader;
+use crate::reserved::reserved_paths;
 use crate::sections::SECTIONS;
 
 /// What a key is worth when nobody sets it.
@@ -120,40 +121,6 @@ pub(crate) const fn derived(doc: &'static str, find: fn(&Reader) -> &'static str
     }
 }
 
-/// Keys that the project has reserved a name for, but whose feature does not exist yet. Setting one
-/// is an error, so that nobody believes that it works.
-pub const RESERVED: &[&str] = &[
-    "http.tls_cert_file",
-    "http.tls_key_file",
-    "admin.advertise",
-    "admin.cluster_secret",
-    "admin.cluster_secret_file",
-    "auth.jwks_url",
-    "auth.api_keys",
-    "realtime.compression",
-    "recovery.max_disconnection",
-    "recovery.log_length",
-    "recovery.log_ttl",
-    "messages.sanitizer",
-    "conversations.require_context",
-    "conversations.archive_after",
-    "attachments.store",
-    "attachments.max_size",
-    "attachments.allowed_types",
-    "attachments.retention",
-    "notifications.smtp_url",
-    "notifications.vapid_key_file",
-    "notifications.webhook_url",
-    "notifications.webhook_secret",
-    "notifications.webhook_secret_file",
-    "notifications.digest_window",
-    "limits.failed_connects",
-    "limits.connects",
-    "telemetry.otlp_endpoint",
-    "telemetry.trace_sample_ratio",
-    "telemetry.service_name",
-];
-
 pub(crate) fn variable_of(path: &str) -> String {
     format!("SWITCHBOARD__{}", path.replace('.', "__").to_uppercase())
 }
@@ -162,21 +129,18 @@ pub(crate) fn all_keys() -> impl Iterator<Item = &'static Key> {
     SECTIONS.iter().flat_map(|section| section.keys)
 }
 
-/// Every path that can be written down without a complaint, `…_file` forms included.
-fn settable_paths() -> impl Iterator<Item = String> {
+/// Every path that has an effect, `…_file` forms included.
+pub(crate) fn settable_paths() -> impl Iterator<Item = String> {
     all_keys().flat_map(|key| {
         let file = (key.secrecy != Secrecy::Public).then(|| format!("{}_file", key.path));
         std::iter::once(key.path.to_owned()).chain(file)
     })
 }
 
-/// Whether `path` can be set; otherwise the reason why not, in which `name` says how a path is
-/// written where this one was found (in a file or in the environment).
+/// Whether `path` can be set, be it without an effect yet; otherwise the reason why not, in which
+/// `name` says how a path is written where this one was found (in a file or in the environment).
 pub(crate) fn check_known(path: &str, name: impl Fn(&str) -> String) -> Result<(), String> {
-    if RESERVED.contains(&path) {
-        return Err("known, but not available in this version yet".to_owned());
-    }
-    if settable_paths().any(|known| known == path) {
+    if known_paths().any(|known| known == path) {
         return Ok(());
     }
     Err(match nearest(path) {
@@ -185,12 +149,13 @@ pub(crate) fn check_known(path: &str, name: impl Fn(&str) -> String) -> Result<(
     })
 }
 
+fn known_paths() -> impl Iterator<Item = String> {
+    settable_paths().chain(reserved_paths().map(str::to_owned))
+}
+
 /// The known path that looks most like `path`. A right name counts for more than a right section.
 fn nearest(path: &str) -> Option<String> {
-    let reserved = RESERVED.iter().map(|path| (*path).to_owned());
-    settable_paths()
-        .chain(reserved)
-        .min_by_key(|known| distance(path, known))
+    known_paths().min_by_key(|known| distance(path, known))
 }
 
 fn distance(path: &str, known: &str) -> usize {
@@ -205,9 +170,10 @@ fn distance(path: &str, known: &str) -> usize {
 
 /// The known section whose name looks most like `name`.
 pub(crate) fn nearest_section(name: &str) -> Option<&'static str> {
-    SECTIONS
-        .iter()
-        .map(|section| section.name)
+    let available = SECTIONS.iter().map(|section| section.name);
+    let reserved = reserved_paths().filter_map(|path| path.split_once('.'));
+    available
+        .chain(reserved.map(|(section, _)| section))
         .filter(|known| !known.is_empty())
         .min_by_key(|known| strsim::damerau_levenshtein(name, known))
 }
@@ -231,15 +197,5 @@ mod tests {
             nearest("server.command_timeout").as_deref(),
             Some("redis.command_timeout")
         );
-    }
-
-    #[test]
-    fn no_key_is_both_available_and_reserved() {
-        for path in settable_paths() {
-            assert!(
-                !RESERVED.contains(&path.as_str()),
-                "{path} is available and reserved"
-            );
-        }
     }
 }

@@ -13,6 +13,7 @@ mod file;
 mod key;
 mod reader;
 mod render;
+mod reserved;
 mod rules;
 mod sections;
 mod settings;
@@ -20,8 +21,9 @@ mod source;
 mod values;
 
 pub use environment::process_environment;
-pub use key::{Key, RESERVED, Secrecy, Section};
+pub use key::{Key, Secrecy, Section};
 pub use render::{render_default, render_docs};
+pub use reserved::{RESERVED, Reserved};
 pub use sections::{
     Admin, Algorithm, AllowQueryToken, Auth, Database, Deletion, Environment, General, Http,
     Limits, LogFormat, Messages, Presence, Preset, Profile, RateLimits, Realtime, Redis, SECTIONS,
@@ -30,6 +32,6 @@ pub use sections::{
 pub use settings::{Loaded, Settings};
 pub use source::{ConfigErrors, Remark, Source};
 pub use values::{
-    ApiPrefix, ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, LogLevel, Network,
-    NodeId, OrgId, Origin, Rate, RedisUrl, Secret, Size,
+    ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, LogLevel, NodeId, OrgId,
+    Origin, Rate, RedisUrl, Secret, Size,
 };

@@ -10,7 +10,7 @@ use crate::sections::{
     Shutdown, Telemetry,
 };
 use crate::source::{ConfigErrors, Remark, Source};
-use crate::{environment, file, rules};
+use crate::{environment, file, reserved, rules};
 
 /// Every setting of a node, valid as a whole.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Settings {
     pub rate_limits: RateLimits,
     /// What a message may be.
     pub messages: Messages,
-    /// How much one user, organization or address may take.
+    /// How much one user or one socket may take.
     pub limits: Limits,
     /// What the node says about itself.
     pub telemetry: Telemetry,
@@ -55,7 +55,8 @@ pub struct Loaded {
 
 impl Settings {
     /// Reads `file`, if there is one, and lays `environment` over it; variables that do not begin
-    /// with `SWITCHBOARD__` are passed over. Every mistake is in the error, not only the first.
+    /// with `SWITCHBOARD__` are passed over. Every mistake is in the error, not only the first. A key
+    /// of [`RESERVED`](crate::RESERVED) that is set is a warning.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -63,10 +64,12 @@ impl Settings {
         let mut content = file.map(file::read).unwrap_or_default();
         let mistakes = environment::overlay(&mut content.given, environment);
         content.mistakes.extend(mistakes);
+        let mut warnings = reserved::warnings(&content.given);
         let mut reader = Reader::new(content.given, content.mistakes);
         match Self::read(&mut reader) {
             Some(settings) => {
-                let (mistakes, warnings) = rules::check(&settings, reader.mistakes);
+                let (mistakes, of_rules) = rules::check(&settings, reader.mistakes);
+                warnings.extend(of_rules);
                 if mistakes.is_empty() {
                     Ok(Loaded { settings, warnings })
                 } else {

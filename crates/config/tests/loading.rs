@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rstest::rstest;
 use switchboard_config::{
-    Algorithm, ConfigErrors, Environment, Loaded, Origin, Preset, SECTIONS, Settings, Source,
+    ConfigErrors, Environment, Loaded, Origin, Preset, SECTIONS, Settings, Source,
 };
 use tempfile::NamedTempFile;
 
@@ -43,7 +43,6 @@ fn with_nothing_given_the_documented_defaults_hold() {
     assert_eq!(settings.general.startup_timeout, Duration::from_secs(30));
     assert_eq!(settings.http.listen.to_string(), "0.0.0.0:8080");
     assert!(settings.http.allowed_origins[0].is_any());
-    assert_eq!(settings.http.api_prefix.as_str(), "/api/v1");
     assert_eq!(settings.admin.listen.to_string(), "127.0.0.1:9090");
     assert_eq!(
         settings.database.url.expose(),
@@ -52,7 +51,7 @@ fn with_nothing_given_the_documented_defaults_hold() {
     assert!(settings.database.migrate_on_start);
     assert!(settings.redis.url.is_none());
     assert_eq!(settings.redis.command_timeout, Duration::from_millis(500));
-    assert_eq!(settings.auth.algorithms, [Algorithm::Hs256]);
+    assert_eq!(settings.auth.algorithms, []);
     assert_eq!(settings.realtime.max_packet.bytes(), 100 * 1024);
     assert_eq!(settings.realtime.ping_interval, Duration::from_secs(25));
     assert_eq!(settings.realtime.ping_timeout, Duration::from_secs(20));
@@ -99,16 +98,13 @@ fn a_key_above_all_sections_has_a_short_variable() {
 fn a_profile_sets_defaults_and_keys_that_are_set_win() {
     let marketplace = settings(&[("SWITCHBOARD__PROFILE", "marketplace")]);
     assert_eq!(marketplace.rate_limits.preset, Preset::Marketplace);
-    assert_eq!(marketplace.http.api_prefix.as_str(), "");
     let padded = settings(&[("SWITCHBOARD__PROFILE", " strict ")]);
     assert_eq!(padded.rate_limits.preset, Preset::Strict);
     let mixed = settings(&[
         ("SWITCHBOARD__PROFILE", "marketplace"),
         ("SWITCHBOARD__RATE_LIMITS__PRESET", "standard"),
-        ("SWITCHBOARD__HTTP__API_PREFIX", "/chat"),
     ]);
     assert_eq!(mixed.rate_limits.preset, Preset::Standard);
-    assert_eq!(mixed.http.api_prefix.as_str(), "/chat");
 }
 
 #[test]
@@ -152,12 +148,14 @@ fn rates_of_events_come_from_a_table_or_from_json() {
 
 #[test]
 fn variables_of_other_programs_and_empty_ones_are_passed_over() {
-    let settings = settings(&[
+    let variables = [
         ("PATH", "/bin"),
         ("SWITCHBOARD_LISTEN", "x"),
         ("SWITCHBOARD__HTTP__LISTEN", ""),
         ("SWITCHBOARD__LIMITS__CONNECTS", " "),
-    ]);
+    ];
+    let Loaded { settings, warnings } = load(None, &variables).unwrap();
+    assert_eq!(warnings, []);
     assert_eq!(settings.source("http.listen"), Source::Default);
 }
 
@@ -229,6 +227,32 @@ fn a_reload_knows_which_keys_changed_even_when_they_are_secret() {
         .collect();
     assert_eq!(changed, [("http.listen", false), ("auth.secret", true)]);
     assert!(old.changed_keys(&old).is_empty());
+}
+
+#[test]
+fn a_running_node_takes_new_keys_origins_rates_rules_of_messages_and_log_levels() {
+    let reloadable: Vec<_> = SECTIONS
+        .iter()
+        .flat_map(|section| section.keys)
+        .filter(|key| key.reloadable)
+        .map(|key| key.path)
+        .collect();
+    let expected = [
+        "http.allowed_origins",
+        "auth.algorithms",
+        "auth.secret",
+        "auth.public_key_file",
+        "auth.issuer",
+        "auth.audience",
+        "rate_limits.preset",
+        "rate_limits.default",
+        "rate_limits.events",
+        "messages.max_length",
+        "messages.edit_window",
+        "messages.deletion",
+        "telemetry.log_level",
+    ];
+    assert_eq!(reloadable, expected);
 }
 
 fn any_path() -> impl Strategy<Value = String> {

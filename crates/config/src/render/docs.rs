@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::kind;
-use crate::key::{DefaultValue, Key, RESERVED, Secrecy, Section};
+use crate::key::{DefaultValue, Key, Secrecy, Section};
+use crate::reserved::RESERVED;
 use crate::sections::SECTIONS;
 
 const INTRODUCTION: &str = "\
@@ -34,9 +35,17 @@ pub fn render_docs() -> String {
         out += &section_table(section);
     }
     out += "\n## Reserved\n\n\
-            These keys are known, but not available in this version yet; setting one is a mistake.\n\n";
-    for path in RESERVED {
-        let _ = writeln!(out, "- `{path}`");
+            These keys belong to features that do not exist in this version. Setting one has no effect \
+            and is no mistake, but a warning at start and in `switchboard config check`; \
+            `switchboard config show` leaves them out.\n\n\
+            | keys | what does not exist yet |\n|---|---|\n";
+    for reserved in RESERVED {
+        let paths: Vec<_> = reserved
+            .paths
+            .iter()
+            .map(|path| format!("`{path}`"))
+            .collect();
+        let _ = writeln!(out, "| {} | {} |", paths.join("<br>"), reserved.feature);
     }
     out
 }
@@ -99,19 +108,33 @@ mod tests {
             env!("CARGO_MANIFEST_DIR"),
             "/../../docs/reference/configuration.md"
         );
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, render_docs()).unwrap();
+        }
         let page = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
             page == render_docs(),
             "docs/reference/configuration.md is stale; regenerate it with\n  \
-             switchboard config docs > docs/reference/configuration.md"
+             switchboard config docs > docs/reference/configuration.md\nor\n  \
+             UPDATE_DOCS=1 cargo test -p switchboard-config"
         );
     }
 
     #[test]
     fn every_row_has_as_many_cells_as_the_header() {
         let bars = |line: &str| line.replace("\\|", "").matches('|').count();
-        for line in render_docs().lines().filter(|line| line.starts_with('|')) {
-            assert_eq!(bars(line), 7, "{line}");
+        let page = render_docs();
+        let (keys, reserved) = page.split_once("\n## Reserved\n").unwrap();
+        for (part, expected) in [(keys, 7), (reserved, 3)] {
+            for line in part.lines().filter(|line| line.starts_with('|')) {
+                assert_eq!(bars(line), expected, "{line}");
+            }
         }
+    }
+
+    #[test]
+    fn the_page_ends_with_one_line_break() {
+        let page = render_docs();
+        assert!(page.ends_with("|\n"), "{:?}", page.lines().last());
     }
 }

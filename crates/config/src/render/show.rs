@@ -82,6 +82,12 @@ mod tests {
     }
 
     #[test]
+    fn a_reserved_key_is_not_shown_even_when_it_is_set() {
+        let text = shown(&[("SWITCHBOARD__TELEMETRY__SERVICE_NAME", "chat")]);
+        assert_eq!(text, shown(&[]));
+    }
+
+    #[test]
     fn no_secret_is_shown() {
         let text = shown(&[
             (

@@ -50,8 +50,9 @@ section! {
     /// node generates one.
     pub struct Auth at "auth", "auth." {
         /// Signature algorithms that are accepted. `HS…` verify with `auth.secret`, the others with
-        /// `auth.public_key_file`.
-        algorithms: Vec<Algorithm> = value("HS256").reloadable();
+        /// `auth.public_key_file`. When empty, every one that fits a key that is set: all `HS…` for
+        /// a secret, `RS256` and `PS256`, `ES256` or `EdDSA` for a public key, by its kind.
+        algorithms: Vec<Algorithm> = value("[]").reloadable();
         /// Secret of the `HS…` algorithms; at least 32 bytes in production.
         secret: Option<Secret<String>> = unset().reloadable();
         /// PEM file with the public key of the `RS256`, `PS256`, `ES256` and `EdDSA` algorithms.

@@ -23,7 +23,7 @@ choice! {
         Standard = "standard",
         /// Lower rate limits.
         Strict = "strict",
-        /// As marketplaces expect it: HTTP paths without a prefix and few messages an hour.
+        /// As marketplaces expect it: few messages an hour.
         Marketplace = "marketplace",
     }
 }
@@ -33,8 +33,8 @@ section! {
     pub struct General at "", "" {
         /// `production` refuses development keys and `*` origins.
         environment: Environment = value("development");
-        /// The set of defaults to begin with: `strict` lowers the rate limits, `marketplace` also
-        /// serves the HTTP API without a path prefix. Keys that are set win.
+        /// The set of defaults to begin with: `strict` and `marketplace` lower the rate limits. Keys
+        /// that are set win.
         profile: Profile = value("standard");
         /// What this node calls itself; unique in the cluster. Without it the node makes one of its
         /// host name and a random part.

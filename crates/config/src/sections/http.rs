@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::section;
 use crate::key::{derived, value};
-use crate::values::{ApiPrefix, Network, Origin};
+use crate::values::Origin;
 
 section! {
     /// The public listener: Socket.IO, the HTTP API and the playground.
@@ -20,17 +20,5 @@ section! {
                 _ => "[\"*\"]",
             },
         ).reloadable();
-        /// What the paths of the HTTP API begin with; `/` for nothing.
-        api_prefix: ApiPrefix = derived(
-            "`/api/v1`, or `/` in the `marketplace` profile",
-            |reader| match reader.text("profile") {
-                Some("marketplace") => "/",
-                _ => "/api/v1",
-            },
-        );
-        /// Networks of the proxies whose `X-Forwarded-For` is believed.
-        trusted_proxies: Vec<Network> = value("[]");
-        /// Most connections that this node holds at once.
-        max_connections: u32 = value("100000").within("1", "10000000");
     }
 }

@@ -8,8 +8,6 @@ use crate::key::value;
 section! {
     /// Who is there, and who is typing.
     pub struct Presence at "presence", "presence." {
-        /// A user without activity for this long is `away`.
-        idle_after: Duration = value("5m").within("1s", "24h");
         /// A user without any socket for this long is `offline`; a reload takes less.
         offline_grace: Duration = value("5s").within("0", "10m");
         /// Typing ends by itself after this long.

@@ -3,7 +3,6 @@
 mod collections;
 mod duration;
 mod names;
-mod network;
 mod origin;
 mod rate;
 mod scalars;
@@ -11,8 +10,7 @@ mod secret;
 mod size;
 mod url;
 
-pub use names::{ApiPrefix, ClaimName, CookieName, KeyPrefix, LogLevel, NodeId, OrgId};
-pub use network::Network;
+pub use names::{ClaimName, CookieName, KeyPrefix, LogLevel, NodeId, OrgId};
 pub use origin::Origin;
 pub use rate::Rate;
 pub use secret::Secret;

@@ -101,23 +101,6 @@ name! {
 }
 
 name! {
-    /// What the paths of the HTTP API begin with: empty, or `/a/b` without a slash at the end.
-    pub struct ApiPrefix: "path prefix", |text| {
-        let path = text.strip_suffix('/').unwrap_or(text);
-        let fits = |segment: &str| {
-            !segment.is_empty()
-                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
-        };
-        let wrong = || "must be / or a path like /api/v1".to_owned();
-        if path.is_empty() {
-            return Ok(String::new());
-        }
-        let segments = path.strip_prefix('/').ok_or_else(wrong)?;
-        if segments.split('/').all(fits) { Ok(path.to_owned()) } else { Err(wrong()) }
-    }
-}
-
-name! {
     /// What to log: `info`, or one level a module as in `info,switchboard_hub=debug`.
     pub struct LogLevel: "log level", |text| {
         let level = |text: &str| {
@@ -181,23 +164,6 @@ mod tests {
     }
 
     #[rstest]
-    #[case("/api/v1", Some("/api/v1"))]
-    #[case("/api/v1/", Some("/api/v1"))]
-    #[case("/", Some(""))]
-    #[case("", Some(""))]
-    #[case("api", None)]
-    #[case("//", None)]
-    #[case("/a//b", None)]
-    #[case("/{id}", None)]
-    fn an_api_prefix_begins_with_a_slash_and_ends_without(
-        #[case] text: &str,
-        #[case] prefix: Option<&str>,
-    ) {
-        let parsed = ApiPrefix::from_text(text).ok();
-        assert_eq!(parsed.as_ref().map(ApiPrefix::as_str), prefix);
-    }
-
-    #[rstest]
     #[case("info", true)]
     #[case("info,switchboard_hub=debug,sqlx::query=warn", true)]
     #[case("off", true)]
@@ -211,10 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_survives_being_written_and_read(text in "\\PC*|/[a-z/]{0,9}|[a-z_=,]{0,20}") {
-            if let Ok(prefix) = ApiPrefix::from_text(&text) {
-                prop_assert_eq!(ApiPrefix::from_text(prefix.as_str()), Ok(prefix));
-            }
+        fn every_name_survives_being_written_and_read(text in "\\PC*|[a-z_=,]{0,20}") {
             if let Ok(level) = LogLevel::from_text(&text) {
                 prop_assert_eq!(LogLevel::from_text(level.as_str()), Ok(level));
             }

@@ -1,0 +1,164 @@
+//! Keys that are documented before what they set exists.
+
+use std::collections::BTreeMap;
+
+use crate::reader::Given;
+use crate::source::Remark;
+
+/// Keys of one feature that does not exist yet. Setting them is a warning, not a mistake, so that
+/// a configuration which is ready for the feature starts today. Their values are not looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Reserved {
+    /// What is missing, in words that "does not exist yet" can follow.
+    pub feature: &'static str,
+    /// The keys, as `section.key`.
+    pub paths: &'static [&'static str],
+}
+
+/// Every key that is known but has no effect, by feature, in the order of the sections.
+pub const RESERVED: &[Reserved] = &[
+    Reserved {
+        feature: "a configurable path prefix of the HTTP API",
+        paths: &["http.api_prefix"],
+    },
+    Reserved {
+        feature: "trust in `X-Forwarded-For`",
+        paths: &["http.trusted_proxies"],
+    },
+    Reserved {
+        feature: "a limit on the connections of a node",
+        paths: &["http.max_connections"],
+    },
+    Reserved {
+        feature: "TLS on the public listener",
+        paths: &["http.tls_cert_file", "http.tls_key_file"],
+    },
+    Reserved {
+        feature: "forwarding between nodes",
+        paths: &[
+            "admin.advertise",
+            "admin.cluster_secret",
+            "admin.cluster_secret_file",
+        ],
+    },
+    Reserved {
+        feature: "fetching public keys from a URL",
+        paths: &["auth.jwks_url"],
+    },
+    Reserved {
+        feature: "access by API key",
+        paths: &["auth.api_keys", "auth.api_keys_file"],
+    },
+    Reserved {
+        feature: "compression of WebSocket messages",
+        paths: &["realtime.compression"],
+    },
+    Reserved {
+        feature: "the `away` status of users without activity",
+        paths: &["presence.idle_after"],
+    },
+    Reserved {
+        feature: "recovery of what a short disconnection missed",
+        paths: &[
+            "recovery.max_disconnection",
+            "recovery.log_length",
+            "recovery.log_ttl",
+        ],
+    },
+    Reserved {
+        feature: "a sanitizer of messages",
+        paths: &["messages.sanitizer"],
+    },
+    Reserved {
+        feature: "an obligatory context of conversations",
+        paths: &["conversations.require_context"],
+    },
+    Reserved {
+        feature: "archiving conversations by age",
+        paths: &["conversations.archive_after"],
+    },
+    Reserved {
+        feature: "attaching files to messages",
+        paths: &[
+            "attachments.store",
+            "attachments.max_size",
+            "attachments.allowed_types",
+            "attachments.retention",
+        ],
+    },
+    Reserved {
+        feature: "notification of absent users",
+        paths: &[
+            "notifications.smtp_url",
+            "notifications.smtp_url_file",
+            "notifications.vapid_key_file",
+            "notifications.webhook_url",
+            "notifications.webhook_secret",
+            "notifications.webhook_secret_file",
+            "notifications.digest_window",
+        ],
+    },
+    Reserved {
+        feature: "a rate limit on connecting",
+        paths: &["limits.failed_connects", "limits.connects"],
+    },
+    Reserved {
+        feature: "a limit on the connections of one address",
+        paths: &["limits.connections_per_address"],
+    },
+    Reserved {
+        feature: "a limit on the connections of one organization",
+        paths: &["limits.connections_per_org"],
+    },
+    Reserved {
+        feature: "export of traces",
+        paths: &[
+            "telemetry.otlp_endpoint",
+            "telemetry.trace_sample_ratio",
+            "telemetry.service_name",
+        ],
+    },
+];
+
+pub(crate) fn reserved_paths() -> impl Iterator<Item = &'static str> {
+    RESERVED.iter().flat_map(|reserved| reserved.paths).copied()
+}
+
+/// The feature that `path` is reserved for.
+pub(crate) fn feature_of(path: &str) -> Option<&'static str> {
+    RESERVED
+        .iter()
+        .find(|reserved| reserved.paths.contains(&path))
+        .map(|reserved| reserved.feature)
+}
+
+/// One warning for each reserved key that somebody set, wherever that counted last.
+pub(crate) fn warnings(given: &BTreeMap<String, Given>) -> Vec<Remark> {
+    given
+        .iter()
+        .filter_map(|(path, given)| {
+            let feature = feature_of(path)?;
+            Some(Remark {
+                source: given.source.clone(),
+                key: path.clone(),
+                reason: format!("has no effect in this version: {feature} does not exist yet"),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::key::settable_paths;
+
+    #[test]
+    fn no_key_is_reserved_twice_or_both_available_and_reserved() {
+        let mut seen: BTreeSet<_> = settable_paths().collect();
+        for path in reserved_paths() {
+            assert!(seen.insert(path.to_owned()), "{path}");
+        }
+    }
+}
