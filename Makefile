@@ -34,7 +34,7 @@ test: ## Run every check and every test, on servers of their own
 	@$(STEP) "documentation" $(MAKE) rustdoc
 	@$(STEP) "build" $(MAKE) build-tests
 	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
-	@$(STEP) "documentation tests" cargo test --workspace --doc --quiet
+	@$(STEP) "documentation tests" $(MAKE) doctests
 	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
 	@printf '\nEverything passed: format, web page, web tests, lints, documentation, tests, documentation tests, end-to-end tests.\n'
 
@@ -81,6 +81,11 @@ clippy:
 .PHONY: rustdoc
 rustdoc:
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+
+# Quiet unless it fails: it has a dozen lines for each crate without any.
+.PHONY: doctests
+doctests:
+	@output=$$(cargo test --workspace --doc --quiet 2>&1) || { echo "$$output"; exit 1; }
 
 .PHONY: build-tests
 build-tests:
