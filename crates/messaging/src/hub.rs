@@ -94,7 +94,8 @@ pub struct Enters {
 /// hub waits for it: events are not dropped on this side.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Listens to these channels. They are live when this returns.
+    /// Listens to these channels. They are live when this returns. After an error this node's own
+    /// events arrive already, and those of the others as soon as the shared memory is back.
     async fn subscribe(&self, channels: &[Channel]) -> HubResult<()>;
 
     /// Stops listening.
@@ -150,7 +151,9 @@ pub struct PresenceOutcome {
 /// go with its lease.
 #[async_trait]
 pub trait PresenceBook: Send + Sync {
-    /// Applies a change, atomically in the cluster. `at` is the time for `lastSeenAt`.
+    /// Applies a change, atomically in the cluster. `at` is the time for `lastSeenAt`; it does not
+    /// move for somebody who chose to appear offline. After an error the change is remembered, and
+    /// made good by [`Registry::renew_lease`]; only a choice is not.
     async fn presence_change(
         &self,
         organization: &OrganizationId,
@@ -167,7 +170,8 @@ pub trait PresenceBook: Send + Sync {
     ) -> HubResult<Vec<Presence>>;
 
     /// Drops the devices of nodes whose lease is over (each such node by one caller only) and
-    /// returns the users who have no device left: they are due to be settled after the grace.
+    /// returns the users who have no device left: they are due to be settled after the grace. So
+    /// are those whom such a node did not come to settle itself.
     async fn reap_dead_nodes(&self) -> HubResult<Vec<(OrganizationId, UserId)>>;
 }
 
@@ -229,11 +233,17 @@ pub struct NodeInfo {
 /// Which nodes there are.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Registers this node or renews its lease; to be called more often than every 5 s (the lease
-    /// lasts 15 s).
-    async fn renew_lease(&self, node: &NodeInfo) -> HubResult<()>;
+    /// Registers this node or renews its lease; to be called before the first device is told of,
+    /// and then more often than every 5 s (the lease lasts 15 s).
+    ///
+    /// A lease may have run out meanwhile (the process stood still, the shared memory was away or
+    /// was emptied): then this node's devices are told of again, and so is whatever
+    /// `presence_change` could not store. Returns whom the others see differently since: the
+    /// caller announces them, as it does for `changed` in a [`PresenceOutcome`].
+    async fn renew_lease(&self, node: &NodeInfo) -> HubResult<Vec<(OrganizationId, Presence)>>;
 
-    /// Gives the lease back.
+    /// Gives the lease back. Devices and users to be settled that this node leaves behind are
+    /// found by the others, as if it had died.
     async fn leave(&self) -> HubResult<()>;
 
     /// The nodes whose lease is valid.
