@@ -1,0 +1,289 @@
+//! PostgreSQL: a private server, and fresh databases on it.
+
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+
+use crate::process::{Account, Server, become_account, find_program};
+
+/// The variable that says where the tests' server is: `postgres://postgres@127.0.0.1:PORT/postgres`.
+pub const ENV: &str = "SWITCHBOARD_TEST_POSTGRES";
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// An empty database of one test. It goes when its server does.
+#[derive(Clone, Debug)]
+pub struct TestDatabase {
+    /// `postgres://…/NAME`
+    pub url: String,
+}
+
+/// Creates an empty database on the server in [`ENV`].
+///
+/// # Panics
+/// Without a server.
+pub async fn fresh_database() -> TestDatabase {
+    create_database(&crate::server_url(ENV))
+        .await
+        .unwrap_or_else(|error| panic!("could not create a test database: {error:#}"))
+}
+
+async fn create_database(server: &str) -> Result<TestDatabase> {
+    let name = crate::unique_name();
+    let mut connection = PgConnection::connect(server).await?;
+    connection
+        .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .await?;
+    connection.close().await?;
+    let (address, _) = server
+        .rsplit_once('/')
+        .context("the server's URL names no database")?;
+    Ok(TestDatabase {
+        url: format!("{address}/{name}"),
+    })
+}
+
+/// A PostgreSQL server of one test run, in a temporary folder, stopped when this is dropped.
+#[derive(Debug)]
+pub struct PrivatePostgres {
+    server: Server,
+    port: u16,
+    folder: TempDir,
+}
+
+impl PrivatePostgres {
+    /// Makes a cluster and starts its server, on a Unix socket and on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed or does not start; the message has the server's own words.
+    pub async fn start() -> Result<Self> {
+        let programs = Programs::find()?;
+        let account = account_to_run_as()?;
+        let folder = make_folder(account)?;
+        make_cluster(&programs, account, folder.path())?;
+        for _ in 0..5 {
+            let port = crate::port::free()?;
+            let mut server = start_server(&programs, account, folder.path(), port)?;
+            if wait_until_ready(&mut server, folder.path()).await? {
+                return Ok(Self {
+                    server,
+                    port,
+                    folder,
+                });
+            }
+            let output = server.output();
+            ensure!(
+                output.contains("Address already in use"),
+                "postgres ended: {output}"
+            );
+        }
+        bail!("every port chosen for postgres was taken by somebody else")
+    }
+
+    /// Its address, over TCP: `postgres://postgres@127.0.0.1:PORT/postgres`.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The folder that has its Unix socket, its data and its log.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for PrivatePostgres {
+    fn drop(&mut self) {
+        // SIGINT is a "fast shutdown": open transactions are rolled back and everybody is sent off.
+        if let Err(error) = self.server.stop("INT") {
+            eprintln!("testkit: could not stop postgres: {error:#}");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Programs {
+    initdb: PathBuf,
+    postgres: PathBuf,
+}
+
+impl Programs {
+    /// Debian keeps a server's programs out of PATH, one folder for each version.
+    fn find() -> Result<Self> {
+        let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let version = entry.file_name().to_str()?.parse().ok()?;
+                Some((version, entry.path().join("bin")))
+            })
+            .collect();
+        versions.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+        let folders: Vec<PathBuf> = versions.into_iter().map(|(_, folder)| folder).collect();
+        let find = |name: &str| {
+            find_program(name, &folders)
+                .with_context(|| format!("{name} is not installed; run scripts/setup.sh test"))
+        };
+        Ok(Self {
+            initdb: find("initdb")?,
+            postgres: find("postgres")?,
+        })
+    }
+}
+
+/// PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody` without one.
+fn account_to_run_as() -> Result<Option<Account>> {
+    if id(&["-u"])? != 0 {
+        return Ok(None);
+    }
+    let user = if id(&["-u", "postgres"]).is_ok() {
+        "postgres"
+    } else {
+        "nobody"
+    };
+    Ok(Some(Account {
+        uid: id(&["-u", user])?,
+        gid: id(&["-g", user])?,
+    }))
+}
+
+fn id(args: &[&str]) -> Result<u32> {
+    let output = Command::new("id").args(args).output()?;
+    ensure!(output.status.success(), "`id {}` failed", args.join(" "));
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+fn make_folder(account: Option<Account>) -> Result<TempDir> {
+    let usual = std::env::temp_dir();
+    // A Unix socket's path has 107 bytes, and another account may not be let into root's TMPDIR.
+    let suits = account.is_none() && usual.as_os_str().len() < 60;
+    let parent = if suits { usual } else { PathBuf::from("/tmp") };
+    let folder = tempfile::Builder::new()
+        .prefix("switchboard-postgres-")
+        .tempdir_in(parent)?;
+    if let Some(account) = account {
+        chown(folder.path(), Some(account.uid), Some(account.gid))?;
+    }
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
+    Ok(folder)
+}
+
+fn make_cluster(programs: &Programs, account: Option<Account>, folder: &Path) -> Result<()> {
+    let mut command = Command::new("setpriv");
+    if let Some(account) = account {
+        become_account(&mut command, account);
+    }
+    let output = command
+        .args(["--pdeathsig", "KILL"])
+        .arg(&programs.initdb)
+        .args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ])
+        .arg("--no-sync") // of the empty cluster only; the server syncs what it commits
+        .arg("--pgdata")
+        .arg(folder.join("data"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "initdb: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn start_server(
+    programs: &Programs,
+    account: Option<Account>,
+    folder: &Path,
+    port: u16,
+) -> Result<Server> {
+    let data = folder.join("data");
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        format!("unix_socket_directories={}", folder.display()),
+        "max_connections=300".to_owned(), // many tests at once, each with its pools
+        "fsync=on".to_owned(),            // what is acked is promised to be on disk
+        "timezone=UTC".to_owned(),
+    ];
+    let mut args = vec!["-D".to_owned(), data.display().to_string()];
+    args.extend(
+        settings
+            .into_iter()
+            .flat_map(|setting| ["-c".to_owned(), setting]),
+    );
+    // SIGQUIT is the server's "immediate shutdown", which takes its children along.
+    Server::start(
+        &programs.postgres,
+        &args,
+        account,
+        "QUIT",
+        folder.join("log"),
+    )
+}
+
+/// True when it takes connections, false when it ended instead. The word is in the file that the
+/// server itself keeps, so it cannot be somebody else's server that answers.
+async fn wait_until_ready(server: &mut Server, folder: &Path) -> Result<bool> {
+    let patience = Instant::now() + READY_WITHIN;
+    let status = folder.join("data/postmaster.pid");
+    while server.ended()?.is_none() {
+        let lines = std::fs::read_to_string(&status).unwrap_or_default();
+        if lines
+            .lines()
+            .nth(7)
+            .is_some_and(|line| line.trim() == "ready")
+        {
+            return Ok(true);
+        }
+        ensure!(
+            Instant::now() < patience,
+            "postgres does not start: {}",
+            server.output()
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fresh_database_is_empty_and_belongs_to_one_test() {
+        let (one, other) = (fresh_database().await, fresh_database().await);
+        assert_ne!(one.url, other.url);
+
+        let mut connection = PgConnection::connect(&one.url).await.unwrap();
+        connection
+            .execute("CREATE TABLE mine (id int)")
+            .await
+            .unwrap();
+
+        let mut connection = PgConnection::connect(&other.url).await.unwrap();
+        assert!(connection.execute("SELECT * FROM mine").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_server_keeps_its_promises_about_the_disk() {
+        let mut connection = PgConnection::connect(&fresh_database().await.url)
+            .await
+            .unwrap();
+        let fsync: String = sqlx::query_scalar("SHOW fsync")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(fsync, "on");
+    }
+}
