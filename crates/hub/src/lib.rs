@@ -6,13 +6,13 @@ mod measure;
 mod memory;
 mod own_devices;
 mod presence;
-// mod redis;
+mod redis;
 mod tokens;
 
 use std::time::Duration;
 
 pub use memory::{MemoryCluster, MemoryHub};
-// pub use redis::{RedisHub, RedisOptions};
+pub use redis::{RedisHub, RedisOptions};
 
 /// How long a node counts as alive after it last renewed its lease.
 pub const LEASE: Duration = Duration::from_secs(15);

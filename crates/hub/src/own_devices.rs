@@ -24,8 +24,23 @@ pub(crate) struct OwnDevices(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     users: HashMap<Who, Own>,
-    /// With whether the user was to be settled, too.
-    untold: HashMap<Who, bool>,
+    untold: HashMap<Who, Untold>,
+}
+
+/// What the shared memory did not hear of a user, beside the devices.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Untold {
+    /// Whether the grace was over.
+    pub(crate) settles: bool,
+    /// When the last change was that it did not hear of.
+    pub(crate) at: Timestamp,
+}
+
+impl Untold {
+    fn add(&mut self, other: Self) {
+        self.settles |= other.settles;
+        self.at = self.at.max(other.at);
+    }
 }
 
 impl OwnDevices {
@@ -52,13 +67,13 @@ impl OwnDevices {
     }
 
     /// Remembers that the shared memory did not hear of a change.
-    pub(crate) fn untold(&self, who: &Who, change: &PresenceChange) {
+    pub(crate) fn untold(&self, who: &Who, change: &PresenceChange, at: Timestamp) {
         let settles = match change {
             PresenceChange::Choose { .. } => return,
             PresenceChange::Settle => true,
             PresenceChange::Device(_) | PresenceChange::Gone { .. } => false,
         };
-        *self.lock().untold.entry(who.clone()).or_default() |= settles;
+        self.put_back(who.clone(), Untold { settles, at });
     }
 
     /// Marks every user as untold: the shared memory knows nothing of this node any more.
@@ -69,17 +84,19 @@ impl OwnDevices {
         }
     }
 
-    /// Takes whom the shared memory did not hear of, and whether they were to be settled.
-    pub(crate) fn take_untold(&self) -> Vec<(Who, bool)> {
-        self.lock().untold.drain().collect()
+    /// Those of whom the shared memory did not hear something.
+    pub(crate) fn all_due(&self) -> Vec<Who> {
+        self.lock().untold.keys().cloned().collect()
+    }
+
+    /// Takes what it did not hear of a user.
+    pub(crate) fn take_untold(&self, who: &Who) -> Option<Untold> {
+        self.lock().untold.remove(who)
     }
 
     /// Puts back what [`Self::take_untold`] gave.
-    pub(crate) fn put_back(&self, untold: impl IntoIterator<Item = (Who, bool)>) {
-        let mut inner = self.lock();
-        for (who, settles) in untold {
-            *inner.untold.entry(who).or_default() |= settles;
-        }
+    pub(crate) fn put_back(&self, who: Who, untold: Untold) {
+        self.lock().untold.entry(who).or_default().add(untold);
     }
 
     /// The devices of a user; `None` when there are none.

@@ -50,7 +50,10 @@ mod tests {
     #[test]
     fn a_choice_wins_while_there_is_a_device() {
         assert_eq!(announced(Online, Some(Busy), Some(Away), false), Busy);
-        assert_eq!(announced(Online, Some(Offline), Some(Online), true), Offline);
+        assert_eq!(
+            announced(Online, Some(Offline), Some(Online), true),
+            Offline
+        );
         assert_eq!(announced(Busy, Some(Busy), None, true), Offline);
     }
 

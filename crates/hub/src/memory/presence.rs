@@ -190,9 +190,7 @@ impl PresenceBook for MemoryHub {
         let now = self.shared.now();
         let known = &self.shared.lock().presence.known;
         let presence = |user: &UserId| match known.get(&(organization.clone(), user.clone())) {
-            Some(entry) if !entry.devices.is_empty() || entry.is_fresh(now) => {
-                entry.presence(user)
-            }
+            Some(entry) if !entry.devices.is_empty() || entry.is_fresh(now) => entry.presence(user),
             _ => Presence::unknown(user.clone()),
         };
         Ok(users.iter().map(presence).collect())

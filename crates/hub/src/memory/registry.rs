@@ -48,7 +48,8 @@ impl Registry for MemoryHub {
         registry.0.insert(self.node.clone(), lease);
 
         let mut seen_again = Vec::new();
-        for (who, _) in self.own.take_untold() {
+        for who in self.own.all_due() {
+            self.own.take_untold(&who);
             let own = self.own.of(&who).unwrap_or_default();
             let presence = presence.restore(&self.node, &who, own, now);
             seen_again.extend(presence.map(|presence| (who.0, presence)));
