@@ -1,1 +1,27 @@
-//! placeholder
+//! The memory that nodes share: the two implementations of [`switchboard_messaging::Hub`].
+//! [`RedisHub`] is for a cluster, [`MemoryHub`] for a single node and for tests. Nothing above can
+//! tell them apart; `tests/conformance` holds both to the same behaviour.
+
+mod measure;
+mod memory;
+mod own_devices;
+mod presence;
+mod redis;
+mod tokens;
+
+use std::time::Duration;
+
+pub use memory::{MemoryCluster, MemoryHub};
+pub use redis::{RedisHub, RedisOptions};
+
+/// How long a node counts as alive after it last renewed its lease.
+pub const LEASE: Duration = Duration::from_secs(15);
+
+/// Events that wait for the node to take them; when there are more, the hub waits.
+pub const RECEIVER_QUEUE: usize = 8_192;
+
+/// How long a typing note that ran out is kept for the one who announces that it did.
+const TYPING_LINGERS: Duration = Duration::from_secs(60);
+
+/// How long it is remembered what a user chose and when they were last seen, since the last change.
+const PRESENCE_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);

@@ -1,0 +1,60 @@
+//! Token buckets; one that is full again is forgotten.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use switchboard_messaging::Rate;
+use switchboard_messaging::hub::{Admission, Buckets, HubResult};
+use switchboard_protocol::{OrganizationId, Timestamp, UserId};
+
+use super::MemoryHub;
+use crate::tokens::Bucket;
+
+/// Whose bucket, its name, and what it holds: under another rate it is another bucket.
+type Label = (OrganizationId, UserId, String, u32, u128);
+
+/// The buckets that are not full.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    buckets: HashMap<Label, (Bucket, u64)>,
+    sweep_at: usize,
+}
+
+impl Shelf {
+    fn take(&mut self, label: Label, rate: Rate, now: u64) -> Admission {
+        if self.buckets.len() >= self.sweep_at {
+            self.buckets.retain(|_, (_, full_at)| *full_at > now);
+            self.sweep_at = (self.buckets.len() * 2).max(1_024);
+        }
+        let full = || (Bucket::full(rate, now), now);
+        let (bucket, full_at) = self.buckets.entry(label).or_insert_with(full);
+        let admission = bucket.take(rate, now);
+        *full_at = bucket.full_at(rate);
+        admission
+    }
+}
+
+fn micros(now: Timestamp) -> u64 {
+    u64::try_from(now.as_millis()).unwrap_or(0) * 1_000
+}
+
+#[async_trait]
+impl Buckets for MemoryHub {
+    async fn take(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        bucket: &str,
+        rate: Rate,
+    ) -> HubResult<Admission> {
+        let now = micros(self.shared.now());
+        let label = (
+            organization.clone(),
+            user.clone(),
+            bucket.to_owned(),
+            rate.burst,
+            rate.per.as_micros(),
+        );
+        Ok(self.shared.lock().buckets.take(label, rate, now))
+    }
+}

@@ -1,0 +1,210 @@
+//! Presence, under one lock.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use switchboard_messaging::hub::{
+    Device, HubResult, PresenceBook, PresenceChange, PresenceOutcome,
+};
+use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
+
+use super::registry::Leases;
+use super::{MemoryHub, State};
+use crate::PRESENCE_KEPT;
+use crate::own_devices::{Own, Who};
+use crate::presence::{announced, moves_last_seen, strongest};
+
+/// Everybody of whom something is known.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    known: HashMap<Who, User>,
+    /// How many may be known before those who were not heard of for long are forgotten.
+    sweep_at: usize,
+}
+
+#[derive(Debug)]
+struct User {
+    /// By node and socket.
+    devices: BTreeMap<(String, String), PresenceStatus>,
+    choice: Option<PresenceStatus>,
+    custom: Option<String>,
+    announced: PresenceStatus,
+    seen: Option<Timestamp>,
+    /// The node that is to settle the user after the grace.
+    settler: Option<String>,
+    touched: Timestamp,
+}
+
+impl User {
+    fn unknown(now: Timestamp) -> Self {
+        Self {
+            devices: BTreeMap::new(),
+            choice: None,
+            custom: None,
+            announced: PresenceStatus::Offline,
+            seen: None,
+            settler: None,
+            touched: now,
+        }
+    }
+
+    /// Applies a change that `node` tells of; `true` when others see a difference.
+    fn apply(&mut self, node: &str, change: PresenceChange, at: Timestamp) -> bool {
+        let custom = self.custom.clone();
+        let settles = matches!(change, PresenceChange::Settle);
+        match change {
+            PresenceChange::Device(Device { socket, status }) => {
+                self.devices.insert((node.to_owned(), socket), status);
+            }
+            PresenceChange::Gone { socket } => {
+                self.devices.remove(&(node.to_owned(), socket));
+                self.settler = Some(node.to_owned());
+            }
+            PresenceChange::Settle => {}
+            PresenceChange::Choose {
+                status,
+                custom_status,
+            } => {
+                self.choice = status;
+                self.custom = custom_status.unwrap_or(self.custom.take());
+            }
+        }
+        if settles || !self.devices.is_empty() {
+            self.settler = None;
+        }
+        self.announce(settles, at) || self.custom != custom
+    }
+
+    /// Puts what is announced right; `true` when it was not.
+    fn announce(&mut self, settles: bool, at: Timestamp) -> bool {
+        let before = self.announced;
+        let strongest = strongest(self.devices.values().copied());
+        self.announced = announced(before, self.choice, strongest, settles);
+        if moves_last_seen(before, self.announced, settles) {
+            self.seen = Some(at);
+        }
+        before != self.announced
+    }
+
+    fn presence(&self, user: &UserId) -> Presence {
+        Presence {
+            user_id: user.clone(),
+            status: self.announced,
+            custom_status: self.custom.clone(),
+            last_seen_at: self.seen,
+        }
+    }
+}
+
+impl Users {
+    fn user(&mut self, who: &Who, now: Timestamp) -> &mut User {
+        if self.known.len() >= self.sweep_at {
+            self.known
+                .retain(|_, user| !user.devices.is_empty() || user.is_fresh(now));
+            self.sweep_at = (self.known.len() * 2).max(1_024);
+        }
+        let user = self
+            .known
+            .entry(who.clone())
+            .or_insert_with(|| User::unknown(now));
+        user.touched = now;
+        user
+    }
+
+    /// Gives `node` exactly these devices of a user again, after it was taken for dead. Returns
+    /// the presence if others see a difference.
+    pub(super) fn restore(
+        &mut self,
+        node: &str,
+        who: &Who,
+        own: Own,
+        now: Timestamp,
+    ) -> Option<Presence> {
+        let unheard_of = !self.known.contains_key(who);
+        let user = self.user(who, now);
+        user.devices.retain(|(owner, _), _| owner != node);
+        for (socket, status) in own.devices {
+            user.devices.insert((node.to_owned(), socket), status);
+        }
+        let changed = user.announce(false, own.at);
+        (changed && !unheard_of).then(|| user.presence(&who.1))
+    }
+
+    /// Drops the devices of a node; returns the users that it leaves without any.
+    fn reap(&mut self, dead: &str, reaper: &str) -> Vec<Who> {
+        let mut left = Vec::new();
+        for (who, user) in &mut self.known {
+            let before = user.devices.len();
+            user.devices.retain(|(node, _), _| node != dead);
+            let touched = user.devices.len() < before || user.settler.as_deref() == Some(dead);
+            if touched && user.devices.is_empty() {
+                user.settler = Some(reaper.to_owned());
+                left.push(who.clone());
+            }
+        }
+        left
+    }
+}
+
+impl User {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now.since(self.touched) < PRESENCE_KEPT
+    }
+
+    fn forget_dead(&mut self, node: &str, leases: &Leases, now: Timestamp) {
+        self.devices
+            .retain(|(owner, _), _| owner == node || leases.is_live(owner, now));
+    }
+}
+
+#[async_trait]
+impl PresenceBook for MemoryHub {
+    async fn presence_change(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        change: PresenceChange,
+        at: Timestamp,
+    ) -> HubResult<PresenceOutcome> {
+        let who = (organization.clone(), user.clone());
+        self.own.note(&who, &change, at);
+        let now = self.shared.now();
+        let State {
+            presence, registry, ..
+        } = &mut *self.shared.lock();
+        let entry = presence.user(&who, now);
+        entry.forget_dead(&self.node, registry, now);
+        let changed = entry.apply(&self.node, change, at);
+        Ok(PresenceOutcome {
+            presence: entry.presence(user),
+            changed,
+            devices: entry.devices.len() as u32,
+        })
+    }
+
+    async fn presence_of(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<Presence>> {
+        let now = self.shared.now();
+        let known = &self.shared.lock().presence.known;
+        let presence = |user: &UserId| match known.get(&(organization.clone(), user.clone())) {
+            Some(entry) if !entry.devices.is_empty() || entry.is_fresh(now) => entry.presence(user),
+            _ => Presence::unknown(user.clone()),
+        };
+        Ok(users.iter().map(presence).collect())
+    }
+
+    async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {
+        let now = self.shared.now();
+        let State {
+            presence, registry, ..
+        } = &mut *self.shared.lock();
+        let dead = registry.take_dead(&self.node, now);
+        Ok(dead
+            .iter()
+            .flat_map(|dead| presence.reap(dead, &self.node))
+            .collect())
+    }
+}

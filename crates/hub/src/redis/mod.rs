@@ -1,0 +1,133 @@
+//! The hub of a cluster, in Redis 7 or what speaks its protocol: alone, behind Sentinel, or as a
+//! Redis Cluster.
+
+mod buckets;
+mod bus;
+mod incarnation;
+mod keys;
+mod link;
+mod make_good;
+mod options;
+mod presence;
+mod reaping;
+mod registry;
+mod scripts;
+mod subscriptions;
+mod typing;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use switchboard_messaging::hub::{BusEvent, Hub, HubResult};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::options::RedisOptions;
+
+use self::bus::RedisBus;
+use self::incarnation::Identity;
+use self::keys::Keys;
+use self::link::Link;
+use self::make_good::SeenAgain;
+use crate::own_devices::OwnDevices;
+use crate::{PRESENCE_KEPT, RECEIVER_QUEUE};
+
+/// A node's connection to what it shares with the others.
+pub struct RedisHub {
+    link: Arc<Link>,
+    keys: Keys,
+    bus: RedisBus,
+    identity: Identity,
+    own: OwnDevices,
+    seen_again: SeenAgain,
+    lease: Duration,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl RedisHub {
+    /// Connects, and gives the queue on which events arrive. Fails when Redis cannot be reached now;
+    /// later it may come and go.
+    pub async fn connect(
+        options: RedisOptions,
+    ) -> HubResult<(Arc<Self>, mpsc::Receiver<BusEvent>)> {
+        let sharded = options.config()?.server.is_clustered();
+        let link = Arc::new(Link::connect(&options).await?);
+        let (queue, events) = mpsc::channel(RECEIVER_QUEUE);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let keys = Keys::new(&options.key_prefix);
+        let identity = Identity::new(&options.node_id, options.lease / 3);
+        let origin = identity.now().to_string();
+
+        let (bus, requests) = RedisBus::new(keys.clone(), origin, queue, sharded);
+        tasks.spawn(bus::receive(
+            link.listener.clone(),
+            bus.local.clone(),
+            stop.clone(),
+        ));
+        tasks.spawn(watch::errors(Arc::clone(&link), stop.clone()));
+        let subscriptions = subscriptions::Subscriptions::new(
+            Arc::clone(&link),
+            bus.local.clone(),
+            sharded,
+            requests,
+        );
+        tasks.spawn(subscriptions.run(stop.clone()));
+        tasks.close();
+
+        let hub = Self {
+            link,
+            keys,
+            bus,
+            identity,
+            own: OwnDevices::default(),
+            seen_again: SeenAgain::default(),
+            lease: options.lease,
+            tasks,
+            stop,
+        };
+        Ok((Arc::new(hub), events))
+    }
+}
+
+impl fmt::Debug for RedisHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisHub")
+            .field("node", &self.identity.now())
+            .field("up", &self.link.is_up())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for RedisHub {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[async_trait]
+impl Hub for RedisHub {
+    async fn ping(&self) -> HubResult<()> {
+        self.link.probe().await
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+        self.link.close().await;
+    }
+}
+
+/// Milliseconds for a script.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How long keys about people and nodes live since they were last written, in milliseconds.
+fn kept() -> i64 {
+    millis(PRESENCE_KEPT)
+}

@@ -1,0 +1,127 @@
+-- Applies one change to a user's presence. The rules are those of src/presence.rs.
+--
+-- KEYS: the user's hash; the index of users whom the calling node answers for
+-- ARGV: op, node, user, at (ms), live nodes (a,b,c), nodes known to be dead (a,b,c), TTL (ms), …
+--   device: socket, status
+--   gone:   socket
+--   settle: -
+--   choose: status or '' (auto); 'keep', 'clear' or 'set'; custom status
+--   sync:   '1' if it settles, too; then socket, status of every device that the node has
+-- Returns status, '1' if there is a custom status, custom status, last seen or '', '1' if others
+-- see a difference, number of devices; or 'strangers' and nodes of which the caller is to find out
+-- whether they live, with nothing changed.
+local hash, index = KEYS[1], KEYS[2]
+local op, node, user, at, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[7]
+local strength = { offline = 0, away = 1, online = 2, busy = 3 }
+
+local fate = {}
+for id in string.gmatch(ARGV[6], '[^,]+') do fate[id] = 'dead' end
+for id in string.gmatch(ARGV[5], '[^,]+') do fate[id] = 'live' end
+fate[node] = 'live'
+
+local state, devices, stale, strangers = {}, {}, {}, {}
+local stored = redis.call('HGETALL', hash)
+for i = 1, #stored, 2 do
+  local field, value = stored[i], stored[i + 1]
+  local owner = string.match(field, '^d:([^/]+)/')
+  if not owner then
+    state[field] = value
+  elseif fate[owner] == 'live' then
+    devices[field] = value
+  elseif fate[owner] == 'dead' then
+    table.insert(stale, field)
+  elseif not strangers[owner] then
+    strangers[owner] = true
+    table.insert(strangers, owner)
+  end
+end
+if #strangers > 0 then
+  return { 'strangers', unpack(strangers) }
+end
+for _, field in ipairs(stale) do
+  redis.call('HDEL', hash, field)
+end
+
+local own = 'd:' .. node .. '/'
+local function put(socket, status)
+  devices[own .. socket] = status
+  redis.call('HSET', hash, own .. socket, status)
+end
+local function drop(field)
+  devices[field] = nil
+  redis.call('HDEL', hash, field)
+end
+
+local custom_before = state.custom
+local settles = op == 'settle'
+if op == 'device' then
+  put(ARGV[8], ARGV[9])
+elseif op == 'gone' then
+  drop(own .. ARGV[8])
+elseif op == 'sync' then
+  settles = ARGV[8] == '1'
+  for _, field in ipairs(stored) do
+    if string.sub(field, 1, #own) == own and devices[field] then
+      drop(field)
+    end
+  end
+  for i = 9, #ARGV, 2 do
+    put(ARGV[i], ARGV[i + 1])
+  end
+elseif op == 'choose' then
+  if ARGV[8] == '' then
+    state.choice = nil
+    redis.call('HDEL', hash, 'choice')
+  else
+    state.choice = ARGV[8]
+    redis.call('HSET', hash, 'choice', ARGV[8])
+  end
+  if ARGV[9] == 'clear' then
+    state.custom = nil
+    redis.call('HDEL', hash, 'custom')
+  elseif ARGV[9] == 'set' then
+    state.custom = ARGV[10]
+    redis.call('HSET', hash, 'custom', ARGV[10])
+  end
+end
+
+local count, own_count, strongest = 0, 0, nil
+for field, status in pairs(devices) do
+  count = count + 1
+  if string.sub(field, 1, #own) == own then own_count = own_count + 1 end
+  if not strongest or strength[status] > strength[strongest] then strongest = status end
+end
+
+local before = state.announced or 'offline'
+local after = before
+if strongest then
+  after = state.choice or strongest
+elseif settles then
+  after = 'offline'
+end
+local changed = before ~= after or custom_before ~= state.custom
+if op == 'sync' and not state.announced then
+  -- Everything was forgotten, and with it what the others were told: most likely just this.
+  changed = false
+end
+if before ~= after then
+  redis.call('HSET', hash, 'announced', after)
+end
+if before ~= after or (not settles and after ~= 'offline') then
+  state.seen = at
+  redis.call('HSET', hash, 'seen', at)
+end
+redis.call('PEXPIRE', hash, ttl)
+
+-- A node answers for the users of its devices, and for those whom it is yet to settle.
+if own_count > 0 or (count == 0 and not settles and (op == 'gone' or op == 'sync')) then
+  redis.call('SADD', index, user)
+  redis.call('PEXPIRE', index, ttl)
+elseif count > 0 or settles then
+  redis.call('SREM', index, user)
+end
+
+return {
+  after, state.custom and '1' or '0', state.custom or '', state.seen or '',
+  changed and '1' or '0', tostring(count),
+}

@@ -1,0 +1,228 @@
+//! Presence: one script per change, one round trip for any number of questions.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use fred::interfaces::{HashesInterface, KeysInterface, SetsInterface};
+use fred::types::Value;
+use switchboard_messaging::hub::{
+    HubError, HubResult, PresenceBook, PresenceChange, PresenceOutcome,
+};
+use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
+
+use super::incarnation::Incarnation;
+use super::{RedisHub, kept};
+use crate::own_devices::{Own, Who};
+
+/// How often a change is tried when nodes turn up of which it is not known whether they live.
+const TRIES: usize = 3;
+
+/// What `presence.lua` is told beside who it is about.
+pub(super) enum Telling<'a> {
+    Change(&'a PresenceChange),
+    /// These are all devices that the user has on this node.
+    Sync {
+        own: &'a Own,
+        settles: bool,
+    },
+}
+
+impl Telling<'_> {
+    fn args(&self) -> Vec<Value> {
+        let text = |text: &str| Value::from(text);
+        match self {
+            Self::Change(PresenceChange::Device(device)) => {
+                vec![text(&device.socket), text(device.status.as_str())]
+            }
+            Self::Change(PresenceChange::Gone { socket }) => vec![text(socket)],
+            Self::Change(PresenceChange::Settle) => Vec::new(),
+            Self::Change(PresenceChange::Choose {
+                status,
+                custom_status,
+            }) => {
+                let (what, custom) = match custom_status {
+                    None => ("keep", ""),
+                    Some(None) => ("clear", ""),
+                    Some(Some(custom)) => ("set", custom.as_str()),
+                };
+                let status = status.map_or("", PresenceStatus::as_str);
+                vec![text(status), text(what), text(custom)]
+            }
+            Self::Sync { own, settles } => {
+                let devices = own.devices.iter();
+                let devices =
+                    devices.flat_map(|(socket, status)| [text(socket), text(status.as_str())]);
+                let settles = text(if *settles { "1" } else { "0" });
+                std::iter::once(settles).chain(devices).collect()
+            }
+        }
+    }
+
+    fn op(&self) -> &'static str {
+        match self {
+            Self::Change(PresenceChange::Device(_)) => "device",
+            Self::Change(PresenceChange::Gone { .. }) => "gone",
+            Self::Change(PresenceChange::Settle) => "settle",
+            Self::Change(PresenceChange::Choose { .. }) => "choose",
+            Self::Sync { .. } => "sync",
+        }
+    }
+}
+
+impl RedisHub {
+    /// Tells Redis something of a user.
+    pub(super) async fn tell(
+        &self,
+        who: &Who,
+        telling: Telling<'_>,
+        at: Timestamp,
+    ) -> HubResult<PresenceOutcome> {
+        let (organization, user) = who;
+        let now = self.identity.now();
+        self.note_organization(organization, &now).await?;
+        let keys = vec![
+            self.keys.presence(organization, user),
+            self.keys.users_of_node(organization, now.as_str()),
+        ];
+        let mut strangers = Vec::new();
+        for _ in 0..TRIES {
+            let (live, dead) = self.others(std::mem::take(&mut strangers)).await?;
+            let mut args: Vec<Value> = vec![
+                telling.op().into(),
+                now.as_str().into(),
+                user.as_str().into(),
+                at.as_millis().into(),
+                live.into(),
+                dead.into(),
+                kept().into(),
+            ];
+            args.extend(telling.args());
+            let script = &self.link.scripts.presence;
+            let reply: Vec<String> = self.link.call(script, keys.clone(), args).await?;
+            match reply.split_first() {
+                Some((word, rest)) if word == "strangers" => strangers = rest.to_vec(),
+                _ => return outcome(user, &reply),
+            }
+        }
+        Err(HubError("nodes come and go too fast".into()))
+    }
+
+    /// The live and the dead nodes. Strangers are nodes whose fate is to be found out.
+    async fn others(&self, strangers: Vec<String>) -> HubResult<(String, String)> {
+        if strangers.is_empty()
+            && let Some(others) = self.identity.others()
+        {
+            return Ok(others);
+        }
+        let asked = Instant::now();
+        let live = self.live_nodes().await?;
+        let ids = live.into_iter().map(|(id, _)| id).collect();
+        self.identity.refresh(ids, strangers, asked);
+        Ok(self.identity.others().unwrap_or_default())
+    }
+
+    /// Makes sure that whoever reaps this node finds its users in an organization.
+    pub(super) async fn note_organization(
+        &self,
+        organization: &OrganizationId,
+        now: &Incarnation,
+    ) -> HubResult<()> {
+        if self.identity.has_noted(organization, now) {
+            return Ok(());
+        }
+        let key = self.keys.organizations_of_node(now.as_str());
+        let pipeline = self.link.client.pipeline();
+        let noting = async {
+            let () = pipeline.sadd(key.as_str(), organization.as_str()).await?;
+            let () = pipeline.pexpire(key.as_str(), kept(), None).await?;
+            pipeline.all::<(i64, i64)>().await
+        };
+        self.link.run(noting).await?;
+        self.identity.noted(organization, now);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl PresenceBook for RedisHub {
+    async fn presence_change(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        change: PresenceChange,
+        at: Timestamp,
+    ) -> HubResult<PresenceOutcome> {
+        let who = (organization.clone(), user.clone());
+        self.own.note(&who, &change, at);
+        let result = self.tell(&who, Telling::Change(&change), at).await;
+        if result.is_err() {
+            self.own.untold(&who, &change, at);
+        }
+        result
+    }
+
+    async fn presence_of(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<Presence>> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pipeline = self.link.client.pipeline();
+        let asking = async {
+            for user in users {
+                let key = self.keys.presence(organization, user);
+                let fields = vec!["announced", "custom", "seen"];
+                let () = pipeline.hmget(key, fields).await?;
+            }
+            let answers = pipeline.try_all::<Vec<Option<String>>>().await;
+            answers.into_iter().collect::<Result<Vec<_>, _>>()
+        };
+        let answers = self.link.run(asking).await?;
+        if answers.len() != users.len() {
+            return Err(HubError("redis answered less than was asked".into()));
+        }
+        let presences = users.iter().zip(answers);
+        Ok(presences
+            .map(|(user, fields)| stored_presence(user, fields))
+            .collect())
+    }
+
+    async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {
+        self.reap().await
+    }
+}
+
+fn stored_presence(user: &UserId, fields: Vec<Option<String>>) -> Presence {
+    let mut fields = fields.into_iter();
+    let mut next = || fields.next().flatten();
+    let status = next().and_then(|word| PresenceStatus::from_word(&word));
+    Presence {
+        user_id: user.clone(),
+        status: status.unwrap_or(PresenceStatus::Offline),
+        custom_status: next(),
+        last_seen_at: next().and_then(|text| timestamp(&text)),
+    }
+}
+
+fn timestamp(millis: &str) -> Option<Timestamp> {
+    millis.parse().ok().map(Timestamp::from_millis)
+}
+
+fn outcome(user: &UserId, reply: &[String]) -> HubResult<PresenceOutcome> {
+    let unreadable = || HubError("the presence script answered something else".into());
+    let [status, has_custom, custom, seen, changed, devices] = reply else {
+        return Err(unreadable());
+    };
+    Ok(PresenceOutcome {
+        presence: Presence {
+            user_id: user.clone(),
+            status: PresenceStatus::from_word(status).ok_or_else(unreadable)?,
+            custom_status: (has_custom == "1").then(|| custom.clone()),
+            last_seen_at: timestamp(seen),
+        },
+        changed: changed == "1",
+        devices: devices.parse().map_err(|_| unreadable())?,
+    })
+}

@@ -1,0 +1,191 @@
+//! Keeps what Redis sends in step with what this node wants to hear. One task does, so that a
+//! subscribe and an unsubscribe of one channel can never overtake each other.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fred::interfaces::{EventInterface, PubsubInterface};
+use switchboard_messaging::hub::{HubError, HubResult};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::bus::Local;
+use super::keys::hash_tag;
+use super::link::Link;
+
+/// Callers that wait for the task; more wait for them.
+const REQUESTS: usize = 1_024;
+
+/// Channels in one command.
+const AT_ONCE: usize = 500;
+
+/// How often the connection is probed, and again while it does not answer.
+const PROBE: Duration = Duration::from_secs(1);
+const PROBE_WHILE_DOWN: Duration = Duration::from_millis(200);
+
+/// Channels of which something else is wanted than before, and who waits for it.
+pub(super) struct Request {
+    names: Vec<String>,
+    done: oneshot::Sender<HubResult<()>>,
+}
+
+/// The task's end of the queue.
+pub(super) struct Requests(mpsc::Receiver<Request>);
+
+impl Requests {
+    pub(super) fn queue() -> (mpsc::Sender<Request>, Self) {
+        let (requests, taken) = mpsc::channel(REQUESTS);
+        (requests, Self(taken))
+    }
+}
+
+impl Request {
+    /// Asks for channels to be looked at, and waits until they were.
+    pub(super) async fn send(requests: &mpsc::Sender<Self>, names: Vec<String>) -> HubResult<()> {
+        let closed = || HubError("the hub is closed".into());
+        let (done, answer) = oneshot::channel();
+        let request = Self { names, done };
+        requests.send(request).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+pub(super) struct Subscriptions {
+    link: Arc<Link>,
+    local: Local,
+    sharded: bool,
+    requests: Requests,
+    /// What Redis has confirmed.
+    live: HashSet<String>,
+    /// What is to be looked at, because it is wanted otherwise or was lost.
+    due: HashSet<String>,
+}
+
+impl Subscriptions {
+    pub(super) fn new(link: Arc<Link>, local: Local, sharded: bool, requests: Requests) -> Self {
+        Self {
+            link,
+            local,
+            sharded,
+            requests,
+            live: HashSet::new(),
+            due: HashSet::new(),
+        }
+    }
+
+    /// Runs until stopped. It also is the one that notices when Redis answers again, for what was
+    /// lost must be subscribed to before anything else is believed to work.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut reconnected = self.link.listener.reconnect_rx();
+        let mut resharded = self.link.listener.cluster_change_rx();
+        let mut next_probe = Instant::now() + PROBE;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                _ = reconnected.recv() => self.lost().await,
+                _ = resharded.recv() => self.lost().await,
+                // Before requests, of which there may always be one.
+                () = tokio::time::sleep_until(next_probe) => {
+                    self.probe().await;
+                    let up = self.link.is_up();
+                    next_probe = Instant::now() + if up { PROBE } else { PROBE_WHILE_DOWN };
+                }
+                request = self.requests.0.recv() => match request {
+                    Some(request) => self.answer(request).await,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// A new connection listens to nothing yet.
+    async fn lost(&mut self) {
+        self.live.clear();
+        self.due.extend(self.local.all_wanted());
+        if self.link.probe().await.is_ok() {
+            self.settle_or_log().await;
+        }
+    }
+
+    async fn probe(&mut self) {
+        if self.link.probe().await.is_ok() && !self.due.is_empty() {
+            self.settle_or_log().await;
+        }
+    }
+
+    async fn settle_or_log(&mut self) {
+        if let Err(error) = self.settle().await {
+            tracing::warn!(%error, "could not subscribe; will be tried again");
+        }
+    }
+
+    /// Answers a request, and those that came meanwhile.
+    async fn answer(&mut self, first: Request) {
+        let mut waiting = vec![first];
+        while waiting.len() < REQUESTS
+            && let Ok(request) = self.requests.0.try_recv()
+        {
+            waiting.push(request);
+        }
+        for request in &mut waiting {
+            self.due.extend(request.names.drain(..));
+        }
+        let result = self.settle().await;
+        for request in waiting {
+            // Whoever does not wait any more needs no answer.
+            let _ = request.done.send(result.clone());
+        }
+    }
+
+    /// Brings what is due in step; what fails stays due.
+    async fn settle(&mut self) -> HubResult<()> {
+        let (local, live) = (&self.local, &self.live);
+        let out_of_step = |name: &String| local.wants(name) != live.contains(name);
+        self.due.retain(out_of_step);
+        let due: Vec<String> = self.due.iter().cloned().collect();
+        let (on, off): (Vec<_>, Vec<_>) = due.into_iter().partition(|name| local.wants(name));
+        for names in self.commands(off) {
+            self.command(names, false).await?;
+        }
+        for names in self.commands(on) {
+            self.command(names, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Groups channels so that each group fits one command: on a cluster, one slot.
+    fn commands(&self, names: Vec<String>) -> Vec<Vec<String>> {
+        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for name in names {
+            let slot = if self.sharded { hash_tag(&name) } else { "" };
+            groups.entry(slot.to_owned()).or_default().push(name);
+        }
+        let chunks = groups.into_values().flat_map(|group| {
+            let chunks: Vec<Vec<String>> = group.chunks(AT_ONCE).map(<[_]>::to_vec).collect();
+            chunks
+        });
+        chunks.collect()
+    }
+
+    async fn command(&mut self, names: Vec<String>, on: bool) -> HubResult<()> {
+        let (listener, sent) = (&self.link.listener, names.clone());
+        match (on, self.sharded) {
+            (true, false) => self.link.run(listener.subscribe(sent)).await?,
+            (true, true) => self.link.run(listener.ssubscribe(sent)).await?,
+            (false, false) => self.link.run(listener.unsubscribe(sent)).await?,
+            (false, true) => self.link.run(listener.sunsubscribe(sent)).await?,
+        }
+        for name in names {
+            self.due.remove(&name);
+            if on {
+                self.live.insert(name);
+            } else {
+                self.live.remove(&name);
+            }
+        }
+        Ok(())
+    }
+}

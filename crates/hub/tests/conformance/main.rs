@@ -1,0 +1,90 @@
+//! One suite for both hubs: whatever holds for one holds for the other.
+
+mod buckets;
+mod bus;
+mod harness;
+mod presence;
+mod reaping;
+mod registry;
+mod typing;
+
+/// Makes of each function a test for each implementation.
+macro_rules! conformance {
+    ($($topic:ident { $($test:ident,)* })*) => {
+        mod memory {
+            $(mod $topic { $(
+                #[tokio::test]
+                async fn $test() {
+                    crate::$topic::$test(&crate::harness::MemoryHarness::new()).await;
+                }
+            )* })*
+        }
+        mod redis {
+            $(mod $topic { $(
+                #[tokio::test]
+                async fn $test() {
+                    crate::$topic::$test(&crate::harness::RedisHarness::new()).await;
+                }
+            )* })*
+        }
+    };
+}
+
+conformance! {
+    bus {
+        a_node_receives_only_what_it_subscribed_to,
+        events_of_one_publisher_arrive_in_their_order,
+        a_node_receives_its_own_events_once,
+        nothing_arrives_after_unsubscribe,
+        a_channel_can_be_subscribed_to_again,
+        organizations_with_the_same_names_do_not_hear_each_other,
+        an_event_arrives_as_it_was_published,
+        more_events_than_the_queue_holds_all_arrive,
+        an_answering_hub_can_be_pinged,
+    }
+    presence {
+        somebody_unknown_is_offline,
+        two_devices_on_two_nodes_are_one_online,
+        the_last_device_to_go_is_settled_once,
+        somebody_who_comes_back_within_the_grace_flaps_nothing,
+        the_strongest_device_counts,
+        a_choice_wins_over_devices,
+        somebody_may_appear_offline,
+        a_choice_made_without_a_device_counts_with_the_next_one,
+        a_custom_status_is_announced_when_it_changes,
+        last_seen_is_when_they_were_last_heard_of,
+        many_are_asked_for_at_once_and_come_in_that_order,
+        organizations_with_the_same_names_are_not_confused,
+        concurrent_devices_announce_one_online,
+    }
+    reaping {
+        the_users_of_a_dead_node_are_reaped_by_one_survivor,
+        somebody_with_a_device_on_a_living_node_is_not_reaped,
+        a_dead_nodes_devices_do_not_count_even_before_it_is_reaped,
+        a_user_whom_a_dead_node_was_to_settle_is_found,
+        a_user_whom_a_dead_reaper_was_to_settle_is_found_again,
+        a_node_that_was_taken_for_dead_gets_its_devices_back,
+        a_node_that_stood_still_unnoticed_announces_nothing_twice,
+        what_a_node_leaves_behind_is_reaped_at_once,
+    }
+    buckets {
+        two_nodes_share_one_bucket,
+        a_bucket_fills_again_and_says_when,
+        the_burst_is_admitted_and_one_more_is_not,
+        buckets_of_other_names_users_and_organizations_are_others,
+    }
+    typing {
+        only_the_first_start_is_news,
+        a_stop_is_news_once,
+        what_ran_out_is_news_again,
+        an_expiry_is_announced_by_one,
+        somebody_who_went_on_typing_is_left_alone,
+        rooms_and_organizations_are_apart,
+    }
+    registry {
+        lists_the_nodes_whose_lease_is_valid,
+        a_renewed_lease_carries_the_new_figures,
+        a_node_that_leaves_is_gone_at_once,
+        a_lease_holds_until_it_is_over_and_no_longer,
+    }
+}
