@@ -1,1 +1,107 @@
-//! placeholder
+//! [`Store`] over PostgreSQL and SQLite.
+//!
+//! Both databases share everything but their dialect: a [`database::Statement`] holds a query for
+//! each (mostly the same one), a `database::Session` runs it, and the files named for what they do
+//! (`conversations`, `messages`, `batch`, `amend`, `receipts`, `sync`) hold the rules, once.
+//! `postgres` and `sqlite` hold what is particular to each.
+//!
+//! `seq` and `rev` have no gap because whoever wants the next one locks the conversation's row
+//! first, and reads whatever it decides on after that, in another statement. Sends are decided by
+//! a pure function (`plan`) for a whole batch at once: while one batch commits, the next one
+//! gathers (`group_commit`), so that a commit's `fsync` is shared and nothing waits on purpose.
+//!
+//! # How to add a method
+//!
+//! 1. Declare it in `switchboard_messaging::store::Store` and say there what it promises, which
+//!    refusals it has, and in which order they are checked.
+//! 2. If it needs a column or table, add a migration to both folders (`migrations/README.md`).
+//! 3. Write it as `async fn (…, database: &Database, …) -> Result<T, Failure>` in the file of its
+//!    topic. A read takes `database.read()`; one writing statement `database.write()`; anything
+//!    that decides before it writes `database.transaction()`, locks the conversation first, and
+//!    writes a `changes` row if it takes a `rev`. Every statement names the organization.
+//! 4. Give it its line in `store.rs`: `timed`, and `retried` when it writes.
+//! 5. Write its tests in `tests/conformance/`: each runs on both databases.
+
+mod amend;
+mod batch;
+mod conversations;
+mod database;
+mod failure;
+mod group_commit;
+mod messages;
+mod plan;
+mod postgres;
+mod receipts;
+mod retry;
+mod rows;
+mod schema;
+mod sqlite;
+mod store;
+mod sync;
+mod values;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchboard_messaging::Store;
+use switchboard_messaging::store::{StoreError, StoreResult};
+
+pub use schema::{SchemaState, migrate, pending, schema_state};
+
+/// Which database, and how much of it.
+#[derive(Clone)]
+pub struct Options {
+    /// `sqlite://path` or `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// Most connections at a time. SQLite writes with one and reads with at most 8.
+    pub max_connections: u32,
+    /// How long a statement, and so a call, may take before it is `Unavailable`.
+    pub statement_timeout: Duration,
+}
+
+/// Without the URL: there may be a password in it.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("max_connections", &self.max_connections)
+            .field("statement_timeout", &self.statement_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens a store; the URL's scheme says which. PostgreSQL is connected to when first asked
+/// ([`Store::ping`] says whether it answers); SQLite's file is opened, and made if need be, at
+/// once. The schema is not looked at: see [`schema_state`] and [`migrate`].
+///
+/// # Errors
+///
+/// `Internal` for a URL that cannot be read, `Unavailable` for a file that cannot be opened.
+/// Neither shows the URL.
+pub async fn open(options: Options) -> StoreResult<Arc<dyn Store>> {
+    let database = match Backend::of(&options.url)? {
+        Backend::Postgres => database::Database::Postgres(postgres::open(&options)?),
+        Backend::Sqlite => sqlite::open(&options).await?,
+    };
+    let store = store::SqlStore::new(database, options.statement_timeout);
+    Ok(Arc::new(store))
+}
+
+/// Which of the two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backend {
+    Postgres,
+    Sqlite,
+}
+
+impl Backend {
+    fn of(url: &str) -> StoreResult<Self> {
+        match url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres),
+            Some(("sqlite", _)) => Ok(Self::Sqlite),
+            _ => Err(StoreError::Internal(
+                "the database URL must begin with sqlite:// or postgres://".to_owned(),
+            )),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What is particular to PostgreSQL.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
+use sqlx::types::Json;
+use sqlx::{Arguments, PgConnection, PgPool};
+use switchboard_messaging::store::{NewMessage, StoreError, StoreResult};
+
+use crate::Options;
+use crate::failure::Failure;
+use crate::plan::{Head, Planned};
+use crate::rows::FactRow;
+use crate::values::{Arg, moment};
+
+/// How long a call may wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a node that was frozen in the middle of a transaction may keep others from a
+/// conversation.
+const IDLE_IN_TRANSACTION: &str = "10s";
+
+/// Where a URL points; never says what is in it, there may be a password.
+pub(crate) fn connect_options(url: &str) -> StoreResult<PgConnectOptions> {
+    PgConnectOptions::from_str(url)
+        .map(|options| options.application_name("switchboard"))
+        .map_err(|_| StoreError::Internal("the database URL cannot be read".to_owned()))
+}
+
+/// A pool that connects when it is first asked: a node can start before its database.
+pub(crate) fn open(options: &Options) -> StoreResult<PgPool> {
+    let timeout = options.statement_timeout.as_millis().to_string();
+    let connect = connect_options(&options.url)?.options([
+        ("statement_timeout", timeout.as_str()),
+        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+    ]);
+    Ok(PgPoolOptions::new()
+        .max_connections(options.max_connections.max(1))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(connect))
+}
+
+/// The parameters as PostgreSQL takes them.
+pub(crate) fn bind(args: Vec<Arg>) -> Result<PgArguments, sqlx::Error> {
+    let mut bound = PgArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Id(id) => bound.add(id),
+            Arg::Text(text) => bound.add(text),
+            Arg::Int(number) => bound.add(number),
+            Arg::Time(at) => match at.map(moment).transpose() {
+                Ok(at) => bound.add(at),
+                Err(error) => Err(error.into()),
+            },
+            Arg::Object(object) => bound.add(Json(object)),
+            Arg::Ids(ids) => bound.add(ids),
+            Arg::Texts(texts) => bound.add(texts),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(bound)
+}
+
+const FACTS: &str = "\
+select m.role, d.id as duplicate, r.id as replied, r.thread_root_id as replied_root
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[]) with ordinality
+     as i (conversation_id, organization_id, sender_id, client_message_id, reply_to, n)
+left join members m
+       on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
+      and m.organization_id = i.organization_id and m.left_at is null
+left join messages d
+       on d.conversation_id = i.conversation_id and d.sender_id = i.sender_id
+      and d.client_message_id = i.client_message_id and d.organization_id = i.organization_id
+left join messages r
+       on r.id = i.reply_to and r.conversation_id = i.conversation_id
+      and r.organization_id = i.organization_id
+order by i.n";
+
+/// What the rules need to know of each item, in the items' order.
+pub(crate) async fn facts(
+    connection: &mut PgConnection,
+    items: &[NewMessage],
+) -> Result<Vec<FactRow>, Failure> {
+    let of = |text: fn(&NewMessage) -> &str| -> Vec<&str> { items.iter().map(text).collect() };
+    let rows = sqlx::query_as(FACTS)
+        .bind(
+            items
+                .iter()
+                .map(|item| item.conversation.0)
+                .collect::<Vec<_>>(),
+        )
+        .bind(of(|item| item.sender.organization.as_str()))
+        .bind(of(|item| item.sender.user.as_str()))
+        .bind(
+            items
+                .iter()
+                .map(|item| item.client_message_id.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            items
+                .iter()
+                .map(|item| item.reply_to.map(|id| id.0))
+                .collect::<Vec<_>>(),
+        )
+        .fetch_all(connection)
+        .await?;
+    Ok(rows)
+}
+
+const INSERT: &str = "\
+insert into messages (id, organization_id, conversation_id, seq, rev, created_rev, sender_id,
+                      type, content, reply_to, thread_root_id, metadata, client_message_id,
+                      created_at)
+select id, organization_id, conversation_id, seq, rev, rev, sender_id, type, content, reply_to,
+       thread_root_id, metadata, client_message_id, created_at
+from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[],
+            $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::jsonb[], $12::text[],
+            $13::timestamptz[])
+     as i (id, organization_id, conversation_id, seq, rev, sender_id, type, content, reply_to,
+           thread_root_id, metadata, client_message_id, created_at)";
+
+/// Inserts all of these messages with one statement.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    planned: &[Planned],
+) -> Result<(), Failure> {
+    fn column<'p, T>(planned: &'p [Planned], of: impl Fn(&'p Planned) -> T) -> Vec<T> {
+        planned.iter().map(of).collect()
+    }
+    let created_at = planned
+        .iter()
+        .map(|p| moment(p.message.created_at))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query(INSERT)
+        .bind(column(planned, |p| p.message.id.0))
+        .bind(column(planned, |p| p.organization.as_str()))
+        .bind(column(planned, |p| p.message.conversation_id.0))
+        .bind(column(planned, |p| p.message.seq))
+        .bind(column(planned, |p| p.message.rev))
+        .bind(column(planned, |p| p.message.sender_id.as_str()))
+        .bind(column(planned, |p| p.message.kind.as_str()))
+        .bind(column(planned, |p| p.message.content.as_str()))
+        .bind(column(planned, |p| p.message.reply_to.map(|id| id.0)))
+        .bind(column(planned, |p| p.message.thread_root_id.map(|id| id.0)))
+        .bind(column(planned, |p| Json(&p.message.metadata)))
+        .bind(column(planned, |p| p.message.client_message_id.as_deref()))
+        .bind(created_at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+const MOVE_HEADS: &str = "\
+update conversations
+set last_seq = i.last_seq, rev = i.rev, message_count = i.message_count,
+    last_message_at = i.at, activity_at = i.at
+from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[])
+     as i (id, last_seq, rev, message_count, at)
+where conversations.id = i.id";
+
+/// Writes where these conversations stand now.
+pub(crate) async fn move_heads(
+    connection: &mut PgConnection,
+    heads: &[Head],
+) -> Result<(), Failure> {
+    let at = heads
+        .iter()
+        .map(|head| head.last_message_at.map(moment).transpose())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query(MOVE_HEADS)
+        .bind(
+            heads
+                .iter()
+                .map(|head| head.conversation.0)
+                .collect::<Vec<_>>(),
+        )
+        .bind(heads.iter().map(|head| head.last_seq).collect::<Vec<_>>())
+        .bind(heads.iter().map(|head| head.rev).collect::<Vec<_>>())
+        .bind(
+            heads
+                .iter()
+                .map(|head| head.message_count)
+                .collect::<Vec<_>>(),
+        )
+        .bind(at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Watermarks and what they leave unread.
+
+use sqlx::FromRow;
+use switchboard_messaging::store::{Advance, Advanced, ReceiptKind, Refusal, Viewer};
+
+use crate::database::{Database, Session, Statement};
+use crate::failure::Failure;
+use crate::rows::unread_count;
+use crate::values::args;
+
+#[derive(FromRow)]
+struct MarksRow {
+    delivered_seq: i64,
+    read_seq: i64,
+    unread_count: i64,
+}
+
+impl MarksRow {
+    fn advanced(self, moved: bool) -> Advanced {
+        Advanced {
+            delivered_seq: self.delivered_seq,
+            read_seq: self.read_seq,
+            unread_count: self.unread_count,
+            moved,
+        }
+    }
+}
+
+/// `last_seq` only grows, so what this allows stays right whoever writes meanwhile.
+macro_rules! when_it_moves {
+    ($mark:literal) => {
+        concat!(
+            " from conversations c \
+             where c.id = $2 and c.organization_id = $1 and c.last_seq >= $4 \
+             and m.conversation_id = $2 and m.user_id = $3 and m.left_at is null and m.",
+            $mark,
+            " < $4 returning delivered_seq, read_seq, ",
+            unread_count!(),
+            " as unread_count"
+        )
+    };
+}
+
+const DELIVERED: Statement = Statement::both(concat!(
+    "update members as m set delivered_seq = $4, delivered_at = $5, last_seen_at = $5",
+    when_it_moves!("delivered_seq")
+));
+const READ: Statement = Statement::both(concat!(
+    "update members as m set read_seq = $4, read_at = $5, last_seen_at = $5, \
+     delivered_seq = case when m.delivered_seq < $4 then $4 else m.delivered_seq end, \
+     delivered_at = case when m.delivered_seq < $4 then $5 else m.delivered_at end",
+    when_it_moves!("read_seq")
+));
+
+pub(crate) async fn advance(database: &Database, advance: &Advance) -> Result<Advanced, Failure> {
+    let mut session = database.write().await?;
+    let Viewer { organization, user } = &advance.viewer;
+    let statement = match advance.kind {
+        ReceiptKind::Delivered => &DELIVERED,
+        ReceiptKind::Read => &READ,
+    };
+    let args = args![
+        organization,
+        advance.conversation,
+        user,
+        advance.up_to_seq,
+        advance.at
+    ];
+    match session.first::<MarksRow>(statement, args).await? {
+        Some(row) => Ok(row.advanced(true)),
+        None => stay(&mut session, advance).await,
+    }
+}
+
+#[derive(FromRow)]
+struct HeadRow {
+    last_seq: i64,
+    member: Option<String>,
+}
+
+const HEAD: Statement = Statement::both(
+    "select c.last_seq, m.user_id as member from conversations c left join members m \
+     on m.conversation_id = c.id and m.user_id = $3 and m.left_at is null \
+     where c.organization_id = $1 and c.id = $2",
+);
+const SEEN: Statement = Statement::both(concat!(
+    "update members as m set last_seen_at = $4 \
+     where m.organization_id = $1 and m.conversation_id = $2 and m.user_id = $3 \
+     and m.left_at is null returning delivered_seq, read_seq, ",
+    unread_count!(),
+    " as unread_count"
+));
+
+/// Why nothing moved: there is nothing to move, or the watermark is there already.
+async fn stay(session: &mut Session, advance: &Advance) -> Result<Advanced, Failure> {
+    let Viewer { organization, user } = &advance.viewer;
+    let head: HeadRow = session
+        .first(&HEAD, args![organization, advance.conversation, user])
+        .await?
+        .ok_or(Refusal::NoConversation)?;
+    if head.member.is_none() {
+        return Err(Refusal::NotMember.into());
+    }
+    if advance.up_to_seq > head.last_seq {
+        return Err(Refusal::BeyondLast(head.last_seq).into());
+    }
+    let args = args![organization, advance.conversation, user, advance.at];
+    let row: Option<MarksRow> = session.first(&SEEN, args).await?;
+    Ok(row.ok_or(Refusal::NotMember)?.advanced(false))
+}
+
+#[derive(FromRow)]
+struct TotalRow {
+    total: i64,
+}
+
+const TOTAL_UNREAD: Statement = Statement::both(
+    "select count(*) as total \
+     from members m \
+     join conversations c on c.id = m.conversation_id and c.status = 'active' \
+     join messages u on u.conversation_id = m.conversation_id and u.seq > m.read_seq \
+     where m.organization_id = $1 and m.user_id = $2 and m.left_at is null \
+     and c.organization_id = $1 and u.sender_id <> m.user_id and u.deleted_at is null",
+);
+
+pub(crate) async fn total_unread(database: &Database, viewer: &Viewer) -> Result<i64, Failure> {
+    let args = args![&viewer.organization, &viewer.user];
+    let row: Option<TotalRow> = database.read().await?.first(&TOTAL_UNREAD, args).await?;
+    Ok(row.map_or(0, |row| row.total))
+}

@@ -1,0 +1,179 @@
+//! The schema: bringing it up to date, and saying whether it is.
+
+use std::collections::BTreeMap;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{ConnectOptions, Connection, FromRow, PgConnection, SqliteConnection};
+use switchboard_messaging::store::{StoreError, StoreResult};
+
+use crate::failure::judge;
+use crate::{Backend, postgres, sqlite};
+
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// How a database's schema compares with what this binary was built for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// They are the same.
+    Fits,
+    /// These migrations are yet to be applied.
+    Pending(Vec<String>),
+    /// A newer binary has applied these, which this one does not know. Migrations only ever expand
+    /// what the release before them relies on (see `migrations/README.md`), so that during a
+    /// rolling update the older binary may go on.
+    Newer(Vec<String>),
+}
+
+/// Applies all pending migrations under a lock that makes other processes wait; their names.
+pub async fn migrate(url: &str) -> StoreResult<Vec<String>> {
+    let before = pending(url).await?;
+    match Backend::of(url)? {
+        Backend::Postgres => {
+            let mut connection = connect_postgres(url).await?;
+            let done = POSTGRES.run_direct(None, &mut connection, false).await;
+            close(connection).await;
+            done
+        }
+        Backend::Sqlite => {
+            sqlite::make_folder(&sqlite::file(url)?).await?;
+            let mut connection = connect_sqlite(url).await?;
+            let done = SQLITE.run_direct(None, &mut connection, false).await;
+            close(connection).await;
+            done
+        }
+    }
+    .map_err(migration_failed)?;
+    Ok(before)
+}
+
+/// Names of the migrations that [`migrate`] would apply now; changes nothing.
+pub async fn pending(url: &str) -> StoreResult<Vec<String>> {
+    let applied = applied(url).await?;
+    Ok(missing(Backend::of(url)?, &applied))
+}
+
+/// How the schema compares with what this binary was built for.
+pub async fn schema_state(url: &str) -> StoreResult<SchemaState> {
+    let backend = Backend::of(url)?;
+    let applied = applied(url).await?;
+    let missing = missing(backend, &applied);
+    if !missing.is_empty() {
+        return Ok(SchemaState::Pending(missing));
+    }
+    let unknown: Vec<String> = applied
+        .iter()
+        .filter(|(version, _)| !migrator(backend).version_exists(**version))
+        .map(|(version, description)| name(*version, description))
+        .collect();
+    if unknown.is_empty() {
+        Ok(SchemaState::Fits)
+    } else {
+        Ok(SchemaState::Newer(unknown))
+    }
+}
+
+fn migrator(backend: Backend) -> &'static Migrator {
+    match backend {
+        Backend::Postgres => &POSTGRES,
+        Backend::Sqlite => &SQLITE,
+    }
+}
+
+/// Version and description of what was applied.
+type Applied = BTreeMap<i64, String>;
+
+fn missing(backend: Backend, applied: &Applied) -> Vec<String> {
+    migrator(backend)
+        .iter()
+        .filter(|migration| !applied.contains_key(&migration.version))
+        .map(|migration| name(migration.version, &migration.description))
+        .collect()
+}
+
+/// The migration's file name without `.sql`.
+fn name(version: i64, description: &str) -> String {
+    format!("{version:04}_{}", description.replace(' ', "_"))
+}
+
+#[derive(FromRow)]
+struct AppliedRow {
+    version: i64,
+    description: String,
+}
+
+#[derive(FromRow)]
+struct TableRow {
+    name: String,
+}
+
+const APPLIED: &str =
+    "select version, description from _sqlx_migrations where success order by version";
+
+async fn applied(url: &str) -> StoreResult<Applied> {
+    let rows = match Backend::of(url)? {
+        Backend::Postgres => {
+            let mut connection = connect_postgres(url).await?;
+            let rows = applied_in_postgres(&mut connection).await;
+            close(connection).await;
+            rows
+        }
+        // Looking must not make a file.
+        Backend::Sqlite if !sqlite::file(url)?.exists() => return Ok(Applied::new()),
+        Backend::Sqlite => {
+            let mut connection = connect_sqlite(url).await?;
+            let rows = applied_in_sqlite(&mut connection).await;
+            close(connection).await;
+            rows
+        }
+    }
+    .map_err(|error| judge(&error))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.version, row.description))
+        .collect())
+}
+
+async fn applied_in_postgres(connection: &mut PgConnection) -> sqlx::Result<Vec<AppliedRow>> {
+    let table: Option<TableRow> =
+        sqlx::query_as("select to_regclass('_sqlx_migrations')::text as name where to_regclass('_sqlx_migrations') is not null")
+            .fetch_optional(&mut *connection)
+            .await?;
+    match table.map(|table| table.name) {
+        Some(_) => sqlx::query_as(APPLIED).fetch_all(connection).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+async fn applied_in_sqlite(connection: &mut SqliteConnection) -> sqlx::Result<Vec<AppliedRow>> {
+    let table: Option<TableRow> =
+        sqlx::query_as("select name from sqlite_master where name = '_sqlx_migrations'")
+            .fetch_optional(&mut *connection)
+            .await?;
+    match table.map(|table| table.name) {
+        Some(_) => sqlx::query_as(APPLIED).fetch_all(connection).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+async fn connect_postgres(url: &str) -> StoreResult<PgConnection> {
+    let options = postgres::connect_options(url)?;
+    options.connect().await.map_err(|error| judge(&error))
+}
+
+async fn connect_sqlite(url: &str) -> StoreResult<SqliteConnection> {
+    let options = sqlite::connect_options(url)?;
+    options.connect().await.map_err(|error| judge(&error))
+}
+
+async fn close(connection: impl Connection) {
+    // The work is done or has failed already; a connection that cannot even say goodbye is gone.
+    let _ = connection.close().await;
+}
+
+fn migration_failed(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) => judge(&error),
+        other => StoreError::Internal(other.to_string()),
+    }
+}

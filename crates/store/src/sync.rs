@@ -1,0 +1,265 @@
+//! What changed since a `rev`: `sync` for clients, `changes` for nodes that missed events.
+
+use sqlx::FromRow;
+use switchboard_messaging::store::{Change, Refusal, SyncPage};
+use switchboard_protocol::{
+    Conversation, ConversationId, Message, OrganizationId, Receipt, ServerEvent,
+};
+
+use crate::database::{Database, Session, Statement};
+use crate::failure::{Failure, nonsense};
+use crate::rows::{
+    ConversationRow, MemberRow, MessageRow, conversation_columns, member_columns, message_columns,
+    objects, user,
+};
+use crate::values::args;
+
+/// Most watermarks in a page.
+const MAX_RECEIPTS: i64 = 1_000;
+
+const CONVERSATION: Statement = Statement::both(concat!(
+    "select ",
+    conversation_columns!(),
+    " from conversations c where c.organization_id = $1 and c.id = $2"
+));
+
+/// Ascending by the rev of the last change; what changes while the page is read gets a rev beyond
+/// `$4` and so belongs to the next page.
+const MESSAGES: Statement = Statement::both(concat!(
+    "select ",
+    message_columns!(),
+    " from messages x where x.organization_id = $1 and x.conversation_id = $2 \
+     and x.rev > $3 and x.rev <= $4 order by x.rev"
+));
+const MEMBERS: Statement = Statement::both(concat!(
+    "select ",
+    member_columns!(),
+    " from members m where m.organization_id = $1 and m.conversation_id = $2 \
+     and m.rev > $3 and m.rev <= $4 order by m.rev, m.user_id"
+));
+
+pub(crate) async fn page(
+    database: &Database,
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    after_rev: i64,
+    limit: i64,
+) -> Result<SyncPage, Failure> {
+    let mut session = database.read().await?;
+    let head = head(&mut session, organization, conversation)
+        .await?
+        .ok_or(Refusal::NoConversation)?;
+    let range = Range {
+        organization,
+        conversation,
+        after: after_rev,
+        up_to: head.rev,
+    };
+    let end = range.end(&mut session, limit).await?;
+    let args = || args![organization, conversation, after_rev, end];
+    let messages: Vec<MessageRow> = session.all(&MESSAGES, args()).await?;
+    let members: Vec<MemberRow> = session.all(&MEMBERS, args()).await?;
+    let receipts = receipts(&mut session, organization, conversation).await?;
+    Ok(SyncPage {
+        messages: objects(messages)?,
+        members: objects(members)?,
+        receipts,
+        rev: end,
+        has_more: end < head.rev,
+        conversation: head,
+    })
+}
+
+async fn head(
+    session: &mut Session,
+    organization: &OrganizationId,
+    conversation: ConversationId,
+) -> Result<Option<Conversation>, Failure> {
+    let args = args![organization, conversation];
+    let row: Option<ConversationRow> = session.first(&CONVERSATION, args).await?;
+    row.map(Conversation::try_from).transpose()
+}
+
+struct Range<'a> {
+    organization: &'a OrganizationId,
+    conversation: ConversationId,
+    after: i64,
+    up_to: i64,
+}
+
+#[derive(FromRow)]
+struct RevRow {
+    rev: i64,
+}
+
+/// The rev of the item after the first `$5`.
+const FIRST_TOO_MANY: Statement = Statement::both(
+    "select rev from (\
+       select * from (select rev from messages where organization_id = $1 \
+         and conversation_id = $2 and rev > $3 and rev <= $4 order by rev limit $5 + 1) a \
+       union all \
+       select * from (select rev from members where organization_id = $1 \
+         and conversation_id = $2 and rev > $3 and rev <= $4 order by rev limit $5 + 1) b\
+     ) i order by rev limit 1 offset $5",
+);
+/// Whether anything has a rev below `$4`.
+const FIRST: Statement = Statement::both(
+    "select rev from (\
+       select * from (select rev from messages where organization_id = $1 \
+         and conversation_id = $2 and rev > $3 and rev < $4 order by rev limit 1) a \
+       union all \
+       select * from (select rev from members where organization_id = $1 \
+         and conversation_id = $2 and rev > $3 and rev < $4 order by rev limit 1) b\
+     ) i limit 1",
+);
+
+impl Range<'_> {
+    /// Up to which rev a page of about `limit` items goes. Items of one rev (the members of a new
+    /// conversation) stay together, since the next page begins after a rev: only when they alone
+    /// are more than `limit`, a page has more than that.
+    async fn end(&self, session: &mut Session, limit: i64) -> Result<i64, Failure> {
+        let (organization, conversation) = (self.organization, self.conversation);
+        let args = args![organization, conversation, self.after, self.up_to, limit];
+        let Some(next) = session.first::<RevRow>(&FIRST_TOO_MANY, args).await? else {
+            return Ok(self.up_to);
+        };
+        let args = args![organization, conversation, self.after, next.rev];
+        match session.first::<RevRow>(&FIRST, args).await? {
+            Some(_) => Ok(next.rev - 1),
+            None => Ok(next.rev),
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct ReceiptRow {
+    user_id: String,
+    delivered_seq: i64,
+    read_seq: i64,
+}
+
+const RECEIPTS: Statement = Statement::both(
+    "select user_id, delivered_seq, read_seq from members \
+     where organization_id = $1 and conversation_id = $2 and left_at is null \
+     order by joined_at, user_id limit $3",
+);
+
+async fn receipts(
+    session: &mut Session,
+    organization: &OrganizationId,
+    conversation: ConversationId,
+) -> Result<Vec<Receipt>, Failure> {
+    let args = args![organization, conversation, MAX_RECEIPTS];
+    let rows: Vec<ReceiptRow> = session.all(&RECEIPTS, args).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Receipt {
+                user_id: user(&row.user_id)?,
+                delivered_seq: row.delivered_seq,
+                read_seq: row.read_seq,
+            })
+        })
+        .collect()
+}
+
+#[derive(FromRow)]
+struct ChangeRow {
+    #[sqlx(flatten)]
+    message: MessageRow,
+    change_rev: i64,
+    change_kind: String,
+}
+
+/// New messages are found by the rev that they began with: the first part has those that nobody
+/// has touched since, the second the others, the third what is not a new message.
+const CHANGES: Statement = Statement::both(concat!(
+    "select ",
+    message_columns!(),
+    ", x.rev as change_rev, 'message_new' as change_kind from messages x \
+     where x.organization_id = $1 and x.conversation_id = $2 and x.rev > $3 and x.rev <= $4 \
+     and x.created_rev = x.rev \
+     union all select ",
+    message_columns!(),
+    ", x.created_rev, 'message_new' from messages x \
+     where x.organization_id = $1 and x.conversation_id = $2 and x.created_rev > $3 \
+     and x.created_rev <= $4 and x.created_rev <> x.rev \
+     union all select ",
+    message_columns!(),
+    ", h.rev, h.kind from changes h join messages x on x.id = h.message_id \
+     where h.organization_id = $1 and h.conversation_id = $2 and h.rev > $3 and h.rev <= $4 \
+     order by change_rev"
+));
+
+#[derive(FromRow)]
+struct ConversationChangeRow {
+    rev: i64,
+    kind: String,
+}
+
+const CONVERSATION_CHANGES: Statement = Statement::both(
+    "select rev, kind from changes where organization_id = $1 and conversation_id = $2 \
+     and rev > $3 and rev <= $4 and message_id is null order by rev",
+);
+
+pub(crate) async fn changes(
+    database: &Database,
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    after_rev: i64,
+    up_to_rev: i64,
+) -> Result<Vec<Change>, Failure> {
+    let args = || args![organization, conversation, after_rev, up_to_rev];
+    let mut session = database.read().await?;
+    let rows: Vec<ConversationChangeRow> = session.all(&CONVERSATION_CHANGES, args()).await?;
+    let mut changes = Vec::new();
+    if !rows.is_empty() {
+        let head = head(&mut session, organization, conversation).await?;
+        let head = head.ok_or_else(|| nonsense("changes of no conversation"))?;
+        for row in rows {
+            changes.push(conversation_change(&head, &row)?);
+        }
+    }
+    let rows: Vec<ChangeRow> = session.all(&CHANGES, args()).await?;
+    for row in rows {
+        changes.push(message_change(row)?);
+    }
+    changes.sort_by_key(|change| change.rev);
+    Ok(changes)
+}
+
+fn conversation_change(
+    head: &Conversation,
+    row: &ConversationChangeRow,
+) -> Result<Change, Failure> {
+    let conversation = Box::new(Conversation {
+        rev: row.rev,
+        ..head.clone()
+    });
+    let event = match row.kind.as_str() {
+        "conversation_created" => ServerEvent::ConversationCreated { conversation },
+        kind => return Err(unknown(kind)),
+    };
+    Ok(Change {
+        rev: row.rev,
+        event,
+    })
+}
+
+fn message_change(row: ChangeRow) -> Result<Change, Failure> {
+    let rev = row.change_rev;
+    let message = Box::new(Message {
+        rev,
+        ..Message::try_from(row.message)?
+    });
+    let event = match row.change_kind.as_str() {
+        "message_new" => ServerEvent::MessageNew { message },
+        "message_edited" => ServerEvent::MessageEdited { message },
+        "message_deleted" => ServerEvent::MessageDeleted { message },
+        kind => return Err(unknown(kind)),
+    };
+    Ok(Change { rev, event })
+}
+
+fn unknown(kind: &str) -> Failure {
+    nonsense(format!("the database has the unknown change {kind:?}"))
+}

@@ -1,0 +1,27 @@
+//! What every store must do, whichever database it has: each test runs on PostgreSQL and SQLite.
+//!
+//! PostgreSQL comes from `cargo run -p switchboard-testkit -- run cargo nextest run …`.
+
+mod appending;
+mod conversations;
+mod world;
+
+/// Makes each of these functions a test on each database. A function that is not named here is
+/// dead code, which the compiler refuses.
+macro_rules! on_both_databases {
+    ($($test:ident),* $(,)?) => {
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::world::World::on_postgres().await).await;
+            })*
+        }
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::world::World::on_sqlite().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_databases;
