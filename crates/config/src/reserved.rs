@@ -132,19 +132,26 @@ pub(crate) fn feature_of(path: &str) -> Option<&'static str> {
         .map(|reserved| reserved.feature)
 }
 
-/// One warning for each reserved key that somebody set, wherever that counted last.
-pub(crate) fn warnings(given: &BTreeMap<String, Given>) -> Vec<Remark> {
-    given
-        .iter()
-        .filter_map(|(path, given)| {
-            let feature = feature_of(path)?;
-            Some(Remark {
-                source: given.source.clone(),
-                key: path.clone(),
-                reason: format!("has no effect in this version: {feature} does not exist yet"),
-            })
+/// Reserved keys that are refused all the same: whoever sets one counts on being safe by it.
+const REFUSED: &[&str] = &["http.tls_cert_file", "http.tls_key_file"];
+
+/// One remark for each reserved key that somebody set, wherever that counted last: the mistakes,
+/// and the warnings.
+pub(crate) fn remarks(given: &BTreeMap<String, Given>) -> (Vec<Remark>, Vec<Remark>) {
+    let remarks = given.iter().filter_map(|(path, given)| {
+        let feature = feature_of(path)?;
+        let reason = if REFUSED.contains(&path.as_str()) {
+            format!("{feature} does not exist yet: let a proxy in front of the node do it")
+        } else {
+            format!("has no effect in this version: {feature} does not exist yet")
+        };
+        Some(Remark {
+            source: given.source.clone(),
+            key: path.clone(),
+            reason,
         })
-        .collect()
+    });
+    remarks.partition(|remark| REFUSED.contains(&remark.key.as_str()))
 }
 
 #[cfg(test)]

@@ -158,11 +158,6 @@ pub const METRICS: &[MetricInfo] = &[
         &["reason"],
         "Tokens that were refused, by why.",
     ),
-    gauge(
-        names::PRESENCE_USERS,
-        &["status"],
-        "Users with a socket on this node, by presence.",
-    ),
     gauge(names::REDIS_UP, &[], "1 while Redis answers, else 0."),
     gauge(
         names::POSTGRES_UP,

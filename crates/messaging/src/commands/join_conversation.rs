@@ -1,7 +1,7 @@
 //! `conversation:join`.
 
 use serde_json::json;
-use switchboard_protocol::calls::{MAX_LIMIT, Sync};
+use switchboard_protocol::calls::MAX_LIMIT;
 use switchboard_protocol::{ConversationId, ErrorObject};
 
 use crate::actor::Caller;
@@ -19,28 +19,26 @@ pub(crate) async fn run(
     after_rev: Option<i64>,
 ) -> Result<Outcome, ErrorObject> {
     let viewer = caller.viewer();
-    let view = app
-        .store
-        .view(viewer, conversation)
-        .await?
-        .ok_or(Refusal::NotMember)?;
+    let organization = &viewer.organization;
+    let view = app.store.view(viewer, conversation).await?;
+    let mut view = view.ok_or(Refusal::NotMember)?;
     let members = app
         .store
-        .members(&viewer.organization, conversation, MEMBERS)
+        .members(organization, conversation, MEMBERS)
         .await?;
-    let mut data =
-        json!({"conversation": publish::value(&view)?, "members": publish::value(&members)?});
-    // Live events begin where the answer ends: after the `rev` that it shows. Whatever changes
-    // while the pages below are read is both in them and an event with a greater `rev`.
-    let rev = view.conversation.rev;
-    if let Some(after_rev) = after_rev {
-        let sync = Sync {
-            conversation,
-            after_rev,
-            limit: MAX_LIMIT,
-        };
-        data["changes"] = queries::sync::page(app, caller, sync).await?;
+    let mut data = json!({"members": publish::value(&members)?});
+    if let Some(after) = after_rev {
+        let page = app
+            .store
+            .sync(organization, conversation, after, MAX_LIMIT)
+            .await?;
+        // One reading of the conversation for the answer and its changes.
+        view.conversation = page.conversation.clone();
+        data["changes"] = queries::sync::answer(&view, &page)?;
     }
+    data["conversation"] = publish::value(&view)?;
+    // Live events begin where the answer ends: after the `rev` that it shows.
+    let rev = view.conversation.rev;
     Ok(Outcome {
         data,
         room: Some(RoomEffect::Enter { conversation, rev }),
