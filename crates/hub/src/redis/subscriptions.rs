@@ -86,6 +86,7 @@ impl Subscriptions {
     /// lost must be subscribed to before anything else is believed to work.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut resharded = self.link.listener.cluster_change_rx();
+        let mut commands_again = self.link.client.reconnect_rx();
         let mut next_probe = Instant::now() + PROBE;
         loop {
             tokio::select! {
@@ -98,6 +99,10 @@ impl Subscriptions {
                 heard = resharded.recv() => match heard {
                     Err(RecvError::Closed) => return,
                     Ok(_) | Err(RecvError::Lagged(_)) => self.lost().await,
+                },
+                heard = commands_again.recv() => match heard {
+                    Err(RecvError::Closed) => return,
+                    Ok(_) | Err(RecvError::Lagged(_)) => self.probe().await,
                 },
                 // Before requests, of which there may always be one.
                 () = tokio::time::sleep_until(next_probe) => {
