@@ -21,7 +21,7 @@ pub const LEASE: Duration = Duration::from_secs(15);
 pub const RECEIVER_QUEUE: usize = 8_192;
 
 /// How long a typing note that ran out is kept for the one who announces that it did.
-const TYPING_LINGERS: Duration = Duration::from_secs(60);
+const TYPING_LINGERS: Duration = Duration::from_mins(1);
 
 /// How long it is remembered what a user chose and when they were last seen, since the last change.
-const PRESENCE_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const PRESENCE_KEPT: Duration = Duration::from_hours(30 * 24);

@@ -1,7 +1,7 @@
 //! The arithmetic of a token bucket, in whole numbers, so that no fraction of a token is ever lost
 //! or made: a token is worth as many credits as `per` has microseconds, and every microsecond
-//! brings `burst` credits. `redis/take.lua` computes the same; both stay below 2^53, where Lua's
-//! numbers are exact, for every rate up to a million tokens a day.
+//! brings `burst` credits. `redis/take.lua` computes the same. Lua's numbers are exact up to 2^53,
+//! which is 100,000 tokens a day; of larger buckets it may lose fractions of a microsecond.
 
 use std::time::Duration;
 

@@ -15,8 +15,9 @@ for i = 3, #KEYS do
       devices = devices + 1
     end
   end
-  redis.call('SREM', KEYS[1], user)
-  if devices == 0 and redis.call('EXISTS', KEYS[i]) == 1 then
+  -- Whoever takes the user out of the index is the one who is told, even if a claim ran out.
+  local first = redis.call('SREM', KEYS[1], user) == 1
+  if first and devices == 0 and redis.call('EXISTS', KEYS[i]) == 1 then
     redis.call('SADD', KEYS[2], user)
     redis.call('PEXPIRE', KEYS[2], ARGV[2])
     table.insert(left, user)

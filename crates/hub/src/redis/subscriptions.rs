@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fred::interfaces::{EventInterface, PubsubInterface};
+use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
+use fred::types::config::Server;
 use switchboard_messaging::hub::{HubError, HubResult};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +59,8 @@ pub(super) struct Subscriptions {
     local: Local,
     sharded: bool,
     requests: Requests,
+    /// Hears of every new connection.
+    reconnected: broadcast::Receiver<Server>,
     /// What Redis has confirmed.
     live: HashSet<String>,
     /// What is to be looked at, because it is wanted otherwise or was lost.
@@ -65,7 +69,10 @@ pub(super) struct Subscriptions {
 
 impl Subscriptions {
     pub(super) fn new(link: Arc<Link>, local: Local, sharded: bool, requests: Requests) -> Self {
+        // Of this connection it is known already.
+        let reconnected = link.listener.reconnect_rx();
         Self {
+            reconnected,
             link,
             local,
             sharded,
@@ -78,15 +85,25 @@ impl Subscriptions {
     /// Runs until stopped. It also is the one that notices when Redis answers again, for what was
     /// lost must be subscribed to before anything else is believed to work.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut reconnected = self.link.listener.reconnect_rx();
         let mut resharded = self.link.listener.cluster_change_rx();
+        let mut commands_again = self.link.client.reconnect_rx();
         let mut next_probe = Instant::now() + PROBE;
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                _ = reconnected.recv() => self.lost().await,
-                _ = resharded.recv() => self.lost().await,
+                heard = self.reconnected.recv() => match heard {
+                    Err(RecvError::Closed) => return,
+                    Ok(_) | Err(RecvError::Lagged(_)) => self.lost().await,
+                },
+                heard = resharded.recv() => match heard {
+                    Err(RecvError::Closed) => return,
+                    Ok(_) | Err(RecvError::Lagged(_)) => self.lost().await,
+                },
+                heard = commands_again.recv() => match heard {
+                    Err(RecvError::Closed) => return,
+                    Ok(_) | Err(RecvError::Lagged(_)) => self.probe().await,
+                },
                 // Before requests, of which there may always be one.
                 () = tokio::time::sleep_until(next_probe) => {
                     self.probe().await;
@@ -178,6 +195,9 @@ impl Subscriptions {
             (false, false) => self.link.run(listener.unsubscribe(sent)).await?,
             (false, true) => self.link.run(listener.sunsubscribe(sent)).await?,
         }
+        if on && !self.sharded {
+            self.confirm().await?;
+        }
         for name in names {
             self.due.remove(&name);
             if on {
@@ -187,5 +207,17 @@ impl Subscriptions {
             }
         }
         Ok(())
+    }
+
+    /// Fred answers SUBSCRIBE before it sends it (SSUBSCRIBE it does not). Redis answers in order,
+    /// so the PING after it tells that it was heard, if it was heard on the same connection.
+    async fn confirm(&self) -> HubResult<()> {
+        let ping = self.link.listener.ping::<()>(None);
+        self.link.run(ping).await?;
+        if self.reconnected.is_empty() {
+            Ok(())
+        } else {
+            Err(HubError("the connection to redis was renewed".into()))
+        }
     }
 }

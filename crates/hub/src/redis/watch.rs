@@ -18,6 +18,8 @@ pub(super) async fn errors(link: Arc<Link>, stop: CancellationToken) {
             heard = messages.recv() => heard,
         };
         match heard {
+            // Fred follows a cluster that moves slots by itself.
+            Ok((error, _)) if error.is_cluster() => {}
             Ok((error, _)) => link.broke(&error),
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,

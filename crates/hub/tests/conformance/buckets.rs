@@ -7,7 +7,7 @@ use switchboard_messaging::hub::Admission::{Admitted, RefusedFor};
 
 use crate::harness::{Harness, acme, alice, bob, globex};
 
-const AN_HOUR: Duration = Duration::from_secs(3_600);
+const AN_HOUR: Duration = Duration::from_hours(1);
 
 pub(crate) async fn two_nodes_share_one_bucket(cluster: &impl Harness) {
     let (a, b) = (cluster.node("a").await, cluster.node("b").await);
