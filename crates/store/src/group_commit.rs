@@ -192,4 +192,3 @@ fn copy(error: &StoreError) -> StoreError {
         StoreError::Internal(why) => StoreError::Internal(why.clone()),
     }
 }
-

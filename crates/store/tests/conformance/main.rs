@@ -3,7 +3,16 @@
 //! PostgreSQL comes from `cargo run -p switchboard-testkit -- run cargo nextest run …`.
 
 mod appending;
+mod changing;
 mod conversations;
+mod failing;
+mod listing;
+mod many_nodes;
+mod reading;
+mod receipts;
+mod schema;
+mod syncing;
+mod tenants;
 mod world;
 
 /// Makes each of these functions a test on each database. A function that is not named here is
