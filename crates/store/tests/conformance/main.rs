@@ -2,6 +2,11 @@
 //!
 //! PostgreSQL comes from `cargo run -p switchboard-testkit -- run cargo nextest run …`.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests: what is unexpected ends them"
+)]
+
 mod appending;
 mod changing;
 mod conversations;

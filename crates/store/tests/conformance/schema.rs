@@ -65,7 +65,8 @@ async fn migrating_at_once_is_safe(world: World) {
     let url = fresh(&world).await;
     let (left, right) = tokio::join!(migrate(&url), migrate(&url));
     if world.is_postgres() {
-        (left.unwrap(), right.unwrap());
+        left.unwrap();
+        right.unwrap();
     }
     assert_eq!(schema_state(&url).await.unwrap(), SchemaState::Fits);
 }
