@@ -210,7 +210,7 @@ const VIEW: Statement = Statement::both(concat!(
     "select ",
     conversation_columns!(),
     ", m.role as my_role, ",
-    unread_count!(),
+    unread_count!("m"),
     " as unread_count \
      from conversations c join members m on m.conversation_id = c.id \
      where c.organization_id = $1 and c.id = $2 and m.user_id = $3 and m.left_at is null"
@@ -238,7 +238,7 @@ const LIST: Statement = Statement::both(concat!(
     "select ",
     conversation_columns!(),
     ", m.role as my_role, ",
-    unread_count!(),
+    unread_count!("m"),
     " as unread_count \
      from members m join conversations c on c.id = m.conversation_id \
      where m.organization_id = $1 and m.user_id = $2 and m.left_at is null \

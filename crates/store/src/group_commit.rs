@@ -192,3 +192,6 @@ fn copy(error: &StoreError) -> StoreError {
         StoreError::Internal(why) => StoreError::Internal(why.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! [`Store`] over PostgreSQL and SQLite.
 //!
-//! Both databases share everything but their dialect: a [`database::Statement`] holds a query for
+//! Both databases share everything but their dialect: a `database::Statement` holds a query for
 //! each (mostly the same one), a `database::Session` runs it, and the files named for what they do
 //! (`conversations`, `messages`, `batch`, `amend`, `receipts`, `sync`) hold the rules, once.
 //! `postgres` and `sqlite` hold what is particular to each.

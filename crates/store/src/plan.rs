@@ -209,3 +209,6 @@ fn message(item: &NewMessage, seq: i64, rev: i64, thread_root_id: Option<Message
         deleted_at: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,29 +26,30 @@ impl MarksRow {
     }
 }
 
-/// `last_seq` only grows, so what this allows stays right whoever writes meanwhile.
+/// SQLite's `returning` knows the table by its own name only. `last_seq` only grows, so what this allows stays right whoever writes meanwhile.
 macro_rules! when_it_moves {
     ($mark:literal) => {
         concat!(
             " from conversations c \
              where c.id = $2 and c.organization_id = $1 and c.last_seq >= $4 \
-             and m.conversation_id = $2 and m.user_id = $3 and m.left_at is null and m.",
+             and members.conversation_id = $2 and members.user_id = $3 \
+             and members.left_at is null and members.",
             $mark,
             " < $4 returning delivered_seq, read_seq, ",
-            unread_count!(),
+            unread_count!("members"),
             " as unread_count"
         )
     };
 }
 
 const DELIVERED: Statement = Statement::both(concat!(
-    "update members as m set delivered_seq = $4, delivered_at = $5, last_seen_at = $5",
+    "update members set delivered_seq = $4, delivered_at = $5, last_seen_at = $5",
     when_it_moves!("delivered_seq")
 ));
 const READ: Statement = Statement::both(concat!(
-    "update members as m set read_seq = $4, read_at = $5, last_seen_at = $5, \
-     delivered_seq = case when m.delivered_seq < $4 then $4 else m.delivered_seq end, \
-     delivered_at = case when m.delivered_seq < $4 then $5 else m.delivered_at end",
+    "update members set read_seq = $4, read_at = $5, last_seen_at = $5, \
+     delivered_seq = case when delivered_seq < $4 then $4 else delivered_seq end, \
+     delivered_at = case when delivered_seq < $4 then $5 else delivered_at end",
     when_it_moves!("read_seq")
 ));
 
@@ -84,10 +85,10 @@ const HEAD: Statement = Statement::both(
      where c.organization_id = $1 and c.id = $2",
 );
 const SEEN: Statement = Statement::both(concat!(
-    "update members as m set last_seen_at = $4 \
-     where m.organization_id = $1 and m.conversation_id = $2 and m.user_id = $3 \
-     and m.left_at is null returning delivered_seq, read_seq, ",
-    unread_count!(),
+    "update members set last_seen_at = $4 \
+     where organization_id = $1 and conversation_id = $2 and user_id = $3 \
+     and left_at is null returning delivered_seq, read_seq, ",
+    unread_count!("members"),
     " as unread_count"
 ));
 

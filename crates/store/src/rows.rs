@@ -34,11 +34,19 @@ macro_rules! message_columns {
          x.edited_at, x.deleted_at"
     };
 }
-/// What `m` has not read: others' messages after the watermark that are not tombstones.
+/// What a member has not read: others' messages after the watermark that are not tombstones. Takes
+/// what the statement calls the table `members`.
 macro_rules! unread_count {
-    () => {
-        "(select count(*) from messages u where u.conversation_id = m.conversation_id \
-          and u.seq > m.read_seq and u.sender_id <> m.user_id and u.deleted_at is null)"
+    ($members:literal) => {
+        concat!(
+            "(select count(*) from messages u where u.conversation_id = ",
+            $members,
+            ".conversation_id and u.seq > ",
+            $members,
+            ".read_seq and u.sender_id <> ",
+            $members,
+            ".user_id and u.deleted_at is null)"
+        )
     };
 }
 pub(crate) use {conversation_columns, member_columns, message_columns, unread_count};

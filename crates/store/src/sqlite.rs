@@ -10,6 +10,7 @@ use sqlx::sqlite::{
 use sqlx::types::Json;
 use sqlx::{Arguments, SqliteConnection};
 use switchboard_messaging::store::{NewMessage, StoreError, StoreResult};
+use switchboard_protocol::Timestamp;
 
 use crate::Options;
 use crate::database::Database;
@@ -72,7 +73,7 @@ pub(crate) fn bind(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::Error> {
             Arg::Id(id) => bound.add(id.map(uuid::Uuid::hyphenated)),
             Arg::Text(text) => bound.add(text),
             Arg::Int(number) => bound.add(number),
-            Arg::Time(at) => bound.add(at.map(|at| at.as_millis())),
+            Arg::Time(at) => bound.add(at.map(Timestamp::as_millis)),
             Arg::Object(object) => bound.add(Json(object)),
             Arg::Ids(ids) => bound.add(json!(ids).to_string()),
             Arg::Texts(texts) => bound.add(json!(texts).to_string()),
@@ -190,7 +191,7 @@ pub(crate) async fn move_heads(
                 head.last_seq,
                 head.rev,
                 head.message_count,
-                head.last_message_at.map(|at| at.as_millis())
+                head.last_message_at.map(Timestamp::as_millis)
             ])
         })
         .collect();

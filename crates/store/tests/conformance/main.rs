@@ -2,8 +2,22 @@
 //!
 //! PostgreSQL comes from `cargo run -p switchboard-testkit -- run cargo nextest run …`.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests: what is unexpected ends them"
+)]
+
 mod appending;
+mod changing;
 mod conversations;
+mod failing;
+mod listing;
+mod many_nodes;
+mod reading;
+mod receipts;
+mod schema;
+mod syncing;
+mod tenants;
 mod world;
 
 /// Makes each of these functions a test on each database. A function that is not named here is
