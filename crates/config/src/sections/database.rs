@@ -14,7 +14,7 @@ section! {
         /// Most connections to the database that this node holds.
         max_connections: u32 = value("10").within("1", "1000");
         /// A statement that takes longer is cancelled.
-        statement_timeout: Duration = value("10s").within("100ms", "10m");
+        statement_timeout: Duration = value("2s").within("100ms", "10m");
         /// Whether `serve` brings the schema up to date itself; otherwise run `switchboard migrate`.
         migrate_on_start: bool = derived(
             "`true` with SQLite, `false` with PostgreSQL",

@@ -13,6 +13,10 @@ use crate::output;
 /// How long the printed token is good.
 const TTL: Duration = Duration::from_hours(24);
 
+const TOKEN_HINT: &str =
+    "               (user alice, organization acme, good for 24 hours; another:
+               switchboard token --sub bob --org acme)";
+
 /// The words that are printed when the node is ready.
 #[derive(Debug)]
 pub(crate) struct Welcome(String);
@@ -32,24 +36,25 @@ impl Welcome {
             bracketed(address)
         };
         let url = format!("http://{host}:{}", address.port());
-        let mut text = format!(
-            "Switchboard {} is ready on {url}\n",
+        let mut lines = vec![format!(
+            "Switchboard {} is ready on {url}",
             env!("CARGO_PKG_VERSION")
-        );
+        )];
         if settings.general.environment == Environment::Development {
-            text += &format!("\n  playground   {url}/\n");
+            lines.push(format!("\n  playground   {url}/"));
             if let Some(token) = signer.and_then(|signer| example_token(signer, now)) {
-                text += &format!("  token        {token}\n");
-                text += "               (user alice, organization acme, good for 24 hours; another one:\n";
-                text += "               switchboard token --sub bob --org acme)\n";
+                lines.push(format!("  token        {token}"));
+                lines.push(TOKEN_HINT.to_owned());
             }
-            text += &format!("\n  const socket = io(\"{url}\", {{ auth: {{ token }} }});\n\n");
+            lines.push(format!(
+                "\n  const socket = io(\"{url}\", {{ auth: {{ token }} }});\n"
+            ));
         }
-        Self(text)
+        Self(lines.join("\n"))
     }
 
     pub(crate) fn say(&self) -> Done {
-        output::exact(&self.0)
+        output::line(&self.0)
     }
 }
 
