@@ -101,7 +101,7 @@ impl PresenceService {
                     self.announce(&viewer, &presence, None).await;
                 }
             }
-            Err(error) => tracing::warn!(cause = error.0, "lease not renewed"),
+            Err(error) => tracing::debug!(cause = error.0, "lease not renewed"),
         }
         match self.inner.hub.reap_dead_nodes().await {
             Ok(users) => {
@@ -109,7 +109,7 @@ impl PresenceService {
                     self.settle_after_grace(Viewer { organization, user });
                 }
             }
-            Err(error) => tracing::warn!(cause = error.0, "dead nodes not looked for"),
+            Err(error) => tracing::debug!(cause = error.0, "dead nodes not looked for"),
         }
     }
 
@@ -173,7 +173,7 @@ impl PresenceService {
         {
             Ok(outcome) => outcome,
             Err(error) => {
-                tracing::warn!(cause = error.0, "presence not kept");
+                tracing::debug!(cause = error.0, "presence not kept");
                 return None;
             }
         };
@@ -187,7 +187,7 @@ impl PresenceService {
         match self.announcement(viewer, presence, except).await {
             Ok(event) => {
                 if let Err(error) = self.inner.hub.publish(event).await {
-                    tracing::warn!(cause = error.0, "presence not published");
+                    tracing::debug!(cause = error.0, "presence not published");
                 }
             }
             Err(error) => tracing::warn!(%error, "presence not announced"),

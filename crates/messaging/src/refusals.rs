@@ -24,7 +24,8 @@ impl From<StoreError> for ErrorObject {
 
 impl From<HubError> for ErrorObject {
     fn from(error: HubError) -> Self {
-        tracing::warn!(cause = error.0, "hub unavailable");
+        // The hub itself logs when it goes away, once.
+        tracing::debug!(cause = error.0, "hub unavailable");
         Self::unavailable()
     }
 }

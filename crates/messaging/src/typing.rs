@@ -162,7 +162,7 @@ impl TypingService {
         if let Ok(event) = event
             && let Err(error) = self.inner.hub.publish(event).await
         {
-            tracing::warn!(cause = error.0, "end of typing not published");
+            tracing::debug!(cause = error.0, "end of typing not published");
         }
     }
 

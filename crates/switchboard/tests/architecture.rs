@@ -41,6 +41,9 @@ const KEPT_INSIDE: [(&str, &[&str]); 3] = [
     ("engineioxide", &["socketio"]),
 ];
 
+/// Whose tests may put `store` and `hub` together, as the binary does; nothing ships with them.
+const IN_TESTS_WITH_REAL_PARTS: &[&str] = &["gateway", "api"];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Normal,
@@ -74,6 +77,7 @@ fn objection(edge: &Edge) -> Option<String> {
     }
     match (to.as_str(), kind) {
         ("testkit", Kind::Dev) => None,
+        ("store" | "hub", Kind::Dev) if IN_TESTS_WITH_REAL_PARTS.contains(&from.as_str()) => None,
         ("testkit", Kind::Normal) => Some(format!(
             "`{from}` depends on `testkit`, which is for [dev-dependencies] only"
         )),
@@ -201,6 +205,19 @@ fn a_forbidden_edge_is_named() {
     );
     assert_eq!(
         verdict("switchboard-hub", "engineioxide", &json!("build")).len(),
+        1
+    );
+}
+
+#[test]
+fn the_tests_of_a_door_may_open_it_on_real_parts_and_the_door_itself_may_not() {
+    assert!(verdict("switchboard-api", "switchboard-store", &json!("dev")).is_empty());
+    assert_eq!(
+        verdict("switchboard-api", "switchboard-store", &Value::Null).len(),
+        1
+    );
+    assert_eq!(
+        verdict("switchboard-messaging", "switchboard-store", &json!("dev")).len(),
         1
     );
 }
