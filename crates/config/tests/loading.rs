@@ -108,15 +108,35 @@ fn a_profile_sets_defaults_and_keys_that_are_set_win() {
 }
 
 #[test]
-fn the_schema_of_a_shared_database_is_not_touched_unless_asked() {
+fn the_schema_of_a_shared_database_is_not_touched_in_production_unless_asked() {
     const URL: (&str, &str) = ("SWITCHBOARD__DATABASE__URL", "postgres://h/sb");
-    assert!(!settings(&[URL]).database.migrate_on_start);
-    let asked = [URL, ("SWITCHBOARD__DATABASE__MIGRATE_ON_START", "true")];
-    assert!(settings(&asked).database.migrate_on_start);
+    const PRODUCTION: (&str, &str) = ("SWITCHBOARD__ENVIRONMENT", "production");
+    const SECRET: (&str, &str) = (
+        "SWITCHBOARD__AUTH__SECRET",
+        "0123456789abcdef0123456789abcdef",
+    );
+    assert!(settings(&[URL]).database.migrate_on_start);
+    assert!(
+        !settings(&[URL, PRODUCTION, SECRET])
+            .database
+            .migrate_on_start
+    );
+    let asked = ("SWITCHBOARD__DATABASE__MIGRATE_ON_START", "true");
+    assert!(
+        settings(&[URL, PRODUCTION, SECRET, asked])
+            .database
+            .migrate_on_start
+    );
     let url = file("postgres://h/sb\n");
-    let path = url.path().to_str().unwrap();
-    let from_file = settings(&[("SWITCHBOARD__DATABASE__URL_FILE", path)]);
-    assert!(!from_file.database.migrate_on_start);
+    let path = (
+        "SWITCHBOARD__DATABASE__URL_FILE",
+        url.path().to_str().unwrap(),
+    );
+    assert!(
+        !settings(&[path, PRODUCTION, SECRET])
+            .database
+            .migrate_on_start
+    );
 }
 
 #[rstest]

@@ -17,10 +17,13 @@ section! {
         statement_timeout: Duration = value("2s").within("100ms", "10m");
         /// Whether `serve` brings the schema up to date itself; otherwise run `switchboard migrate`.
         migrate_on_start: bool = derived(
-            "`true` with SQLite, `false` with PostgreSQL",
-            |reader| match reader.text("database.url") {
-                Some(url) if url.starts_with("postgres") => "false",
-                _ => "true",
+            "`true` with SQLite and in development, `false` with PostgreSQL in production",
+            |reader| {
+                let production = reader.text("environment") == Some("production");
+                let postgres = reader
+                    .text("database.url")
+                    .is_some_and(|url| url.starts_with("postgres"));
+                if production && postgres { "false" } else { "true" }
             },
         );
     }
