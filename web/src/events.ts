@@ -19,7 +19,7 @@ function wireSession(client: Client, notify: (notice: Notice) => void): void {
   const { api, store } = client;
   api.on("session:ready", ({ nodeId }) => store.dispatch({ type: "ready", nodeId }));
   api.on("server:draining", ({ reconnectInMs }) => {
-    const text = "This node is going down for maintenance; moving to another one.";
+    const text = "This node is shutting down; reconnecting.";
     notify({ text, code: "DRAINING", event: null, retryAfterMs: null });
     window.setTimeout(() => api.bounce(), reconnectInMs ?? 0);
   });
