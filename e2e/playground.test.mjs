@@ -72,6 +72,24 @@ story("a message to somebody who is away is sent, and no more, until they come",
   await bob.conversation(id).getByTestId("unread").waitFor({ state: "hidden" });
 });
 
+story("messages that nobody looked at are counted, live, until their conversation is opened", async (alice, bob) => {
+  await Promise.all([alice.signIn(), bob.signIn()]);
+  const id = await alice.startDirect(bob);
+  const unread = bob.conversation(id).getByTestId("unread");
+  for (const [text, count] of [["one", "1"], ["two", "2"]]) {
+    await alice.say(text);
+    await unread.getByText(count, { exact: true }).waitFor();
+    assert.match(await bob.page.title(), new RegExp(`^\\(${count}\\)`));
+  }
+  await bob.openConversation(id);
+  await alice.sees("two", "read");
+  await unread.waitFor({ state: "hidden" });
+  await alice.say("three");
+  await alice.sees("three", "read");
+  assert.equal(await unread.isVisible(), false);
+  assert.doesNotMatch(await bob.page.title(), /^\(/);
+});
+
 story("somebody who signs out goes offline", async (alice, bob) => {
   const id = await bothIn(alice, bob);
   await alice.seesPresence(id, "online");

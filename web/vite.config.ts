@@ -1,7 +1,7 @@
-import { defineConfig } from "vite";
+import { defineConfig, loadEnv } from "vite";
 
-// `npm run dev` serves the page itself and passes everything else to a running gateway.
-const gateway = "http://127.0.0.1:8080";
+// `npm run dev` and `vite preview` serve the page themselves and pass everything else to a running gateway.
+const { SWITCHBOARD_GATEWAY_URL: gateway = "http://127.0.0.1:8080" } = loadEnv("", ".", "SWITCHBOARD_GATEWAY_URL");
 
 export default defineConfig({
   // Relative addresses, so that the page also works behind a path prefix.

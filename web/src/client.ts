@@ -30,7 +30,7 @@ export class Client {
   readonly outbox: Outbox;
   readonly receipts: Receipts;
   readonly typing: Typing;
-  readonly #presence: PresenceWatch;
+  readonly presence: PresenceWatch;
   readonly #notify: (notice: Notice) => void;
   /** Conversations joined over the present session: their members are known and their events arrive. */
   #joined = new Set<string>();
@@ -48,7 +48,7 @@ export class Client {
     this.outbox = new Outbox(this.api, store, this.report);
     this.receipts = new Receipts(this.api, store);
     this.typing = new Typing(this.api);
-    this.#presence = new PresenceWatch(this.api, store);
+    this.presence = new PresenceWatch(this.api, store);
     this.api.onConnect(() => void this.#resume());
     this.api.onDisconnect((reason, willRetry) => this.#dropped(reason, willRetry));
     this.api.onRefused((error) => this.#refused(error));
@@ -70,7 +70,7 @@ export class Client {
   close(): void {
     this.#closed = true;
     window.clearTimeout(this.#comeBack);
-    this.#presence.close();
+    this.presence.close();
     this.typing.stop();
     this.api.close();
   }
@@ -181,7 +181,7 @@ export class Client {
   async setStatus(status: ChosenStatus): Promise<void> {
     try {
       const { presence } = await this.api.call("presence:update", { status });
-      this.store.dispatch({ type: "presence", changes: [presence] });
+      this.presence.heard([presence]);
     } catch (error) {
       this.report(error);
     }
@@ -208,14 +208,6 @@ export class Client {
     }
   }
 
-  async refreshToken(): Promise<void> {
-    try {
-      await this.api.call("auth:refresh", { token: await fetchToken(this.me) });
-    } catch (error) {
-      this.report(error);
-    }
-  }
-
   /** A new connection: with the old session (nothing was missed) or without (ask for what was). */
   async #resume(): Promise<void> {
     const note = this.api.recovered ? "Connected, session recovered" : "Connected";
@@ -223,7 +215,7 @@ export class Client {
     this.outbox.flush();
     if (this.api.recovered) return this.receipts.look();
     this.#joined.clear();
-    this.#presence.restart();
+    this.presence.restart();
     try {
       await this.loadList();
       const { threads, openId } = this.store.state;
@@ -239,6 +231,7 @@ export class Client {
     if (this.#closed) return;
     const connection = { kind: "connecting" as const, note: `Reconnecting (${reason})…` };
     this.store.dispatch({ type: "connection", connection });
+    // The gateway ended it, as it does when a token expires: coming back brings a new one.
     if (!willRetry) this.#comeBackIn(COME_BACK_MS);
   }
 

@@ -18,9 +18,8 @@ export function wireEvents(client: Client, notify: (notice: Notice) => void): vo
 function wireSession(client: Client, notify: (notice: Notice) => void): void {
   const { api, store } = client;
   api.on("session:ready", ({ nodeId }) => store.dispatch({ type: "ready", nodeId }));
-  api.on("auth:expiring", () => void client.refreshToken());
   api.on("server:draining", ({ reconnectInMs }) => {
-    const text = "This node is going down for maintenance; moving to another one.";
+    const text = "This node is shutting down; reconnecting.";
     notify({ text, code: "DRAINING", event: null, retryAfterMs: null });
     window.setTimeout(() => api.bounce(), reconnectInMs ?? 0);
   });
@@ -35,15 +34,16 @@ function wireSession(client: Client, notify: (notice: Notice) => void): void {
 
 function wireMessages(client: Client): void {
   const { api, store, receipts } = client;
-  const apply = (message: Message): void => {
+  const apply = (message: Message, unseen = false): void => {
     if (!store.state.threads.has(message.conversationId)) {
       void client.fetchConversation(message.conversationId);
     }
-    store.dispatch({ type: "message", message });
+    store.dispatch({ type: "message", message, unseen });
     closeGap(client, message.conversationId);
   };
   api.on("message:new", ({ message }) => {
-    apply(message);
+    const seen = message.senderId === client.me.userId || receipts.inView(message.conversationId);
+    apply(message, !seen);
     receipts.arrived([message]);
   });
   api.on("message:edited", ({ message }) => apply(message));
@@ -80,7 +80,7 @@ function wireConversations(client: Client): void {
   api.on("conversation:member-removed", member(true));
 }
 
-function wireLive({ api, store }: Client): void {
+function wireLive({ api, store, presence }: Client): void {
   api.on("message:delivered", ({ conversationId, userId, upToSeq }) => {
     const receipt = { userId, deliveredSeq: upToSeq, readSeq: 0 };
     store.dispatch({ type: "receipt", conversationId, receipt });
@@ -97,10 +97,7 @@ function wireLive({ api, store }: Client): void {
     const end = { type: "typing" as const, conversationId, userId, isTyping: false };
     if (isTyping) timers.set(key, window.setTimeout(() => store.dispatch(end), TYPING_TTL_MS));
   });
-  api.on("presence:changed", ({ changes }) => store.dispatch({ type: "presence", changes }));
-  api.on("unread:count", ({ conversationId, unreadCount }) => {
-    store.dispatch({ type: "unread", conversationId, count: unreadCount });
-  });
+  api.on("presence:changed", ({ changes }) => presence.heard(changes));
 }
 
 function closeGap(client: Client, conversationId: string): void {

@@ -12,7 +12,9 @@ export interface Notice {
 
 export function noticeOf(error: unknown): Notice {
   if (error instanceof CallError) {
-    const details = error.details.map(({ path, message }) => `${path}: ${message}`).join("; ");
+    // The message may say the first of them already.
+    const said = error.details.map(({ path, message }) => `${path}: ${message}`);
+    const details = said.filter((detail) => !error.message.includes(detail)).join("; ");
     const text = details ? `${error.message} (${details})` : error.message;
     return { text, code: error.code, event: error.event, retryAfterMs: error.retryAfterMs };
   }

@@ -36,10 +36,15 @@ export class Receipts {
     }, BATCH_MS);
   }
 
+  /** Whether what arrives in this conversation is seen at once. */
+  inView(conversationId: string): boolean {
+    return conversationId === this.#store.state.openId && !document.hidden;
+  }
+
   #flush(): void {
     if (!this.#api.connected) return;
     for (const [conversationId, upToSeq] of this.#arrived) {
-      const inView = conversationId === this.#store.state.openId && !document.hidden;
+      const inView = this.inView(conversationId);
       const done = inView ? this.#read : this.#delivered;
       const known = Math.max(done.get(conversationId) ?? 0, this.#watermark(conversationId, inView));
       if (upToSeq <= known) continue;

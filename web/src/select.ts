@@ -32,6 +32,13 @@ export function titleOf(state: State, thread: Thread): string {
   return thread.conversation.kind === "group" ? "Untitled group" : "Direct conversation";
 }
 
+/** The last message, if it is known: loaded, or brought by an event before anything was loaded. */
+export function newestMessage({ conversation, latest, messages }: Thread): Message | null {
+  const loaded = messages.at(-1);
+  if (loaded && loaded.seq >= (latest?.seq ?? 0)) return loaded;
+  return latest && latest.seq >= conversation.lastSeq ? latest : null;
+}
+
 export function statusOf(state: State, userId: string): Status {
   return state.presence.get(userId)?.status ?? "offline";
 }

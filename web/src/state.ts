@@ -25,6 +25,8 @@ export interface Thread {
   hasOlder: boolean;
   /** Every change up to this one has been seen: where a sync has to begin. */
   rev: number;
+  /** The newest message that an event or an ack brought, for the list: known before any history is loaded. */
+  latest: Message | null;
   /** Changes seen beyond a gap, ascending. Not empty for long: own acks overtake events. */
   ahead: readonly number[];
 }
@@ -49,6 +51,7 @@ export interface State {
   openId: string | null;
   presence: ReadonlyMap<string, Presence>;
   typing: ReadonlyMap<string, readonly string[]>;
+  /** Counted here: raised by messages that nobody looked at, set by what the gateway says in acks. */
   unread: ReadonlyMap<string, number>;
   outbox: readonly Pending[];
 }
@@ -67,7 +70,8 @@ export type Action =
   | { type: "history-loading"; conversationId: string }
   | { type: "history-failed"; conversationId: string }
   | { type: "history"; conversationId: string; messages: readonly Message[]; hasMore: boolean }
-  | { type: "message"; message: Message }
+  /** `unseen`: somebody else's message came, and its conversation is not in view. */
+  | { type: "message"; message: Message; unseen?: boolean }
   | { type: "synced"; conversationId: string; answer: SyncAnswer }
   | { type: "receipt"; conversationId: string; receipt: Receipt }
   | { type: "presence"; changes: readonly Presence[] }
@@ -134,16 +138,11 @@ export function reduce(state: State, action: Action): State {
         action.messages,
       );
     case "message":
-      return applyMessage(state, action.message);
+      return applyMessage(state, action.message, action.unseen ?? false);
     case "synced":
       return applySync(state, action.conversationId, action.answer);
     case "receipt":
-      return withThread(state, action.conversationId, (thread) => ({
-        ...thread,
-        members: thread.members.map((member) =>
-          member.userId === action.receipt.userId ? forward(member, action.receipt) : member,
-        ),
-      }));
+      return applyReceipt(state, action.conversationId, action.receipt);
     case "presence": {
       const presence = new Map(state.presence);
       for (const change of action.changes) presence.set(change.userId, change);
@@ -186,6 +185,7 @@ function newThread(conversation: Conversation): Thread {
     history: "none",
     hasOlder: false,
     rev: conversation.rev,
+    latest: null,
     ahead: [],
   };
 }
@@ -221,13 +221,20 @@ function noteRev(thread: Thread, rev: number): Thread {
 
 function applyList(state: State, conversations: readonly Conversation[], nextCursor: string | null): State {
   const threads = new Map(state.threads);
-  const unread = new Map(state.unread);
+  let unread = state.unread;
   for (const conversation of conversations) {
     const thread = threads.get(conversation.id);
     threads.set(conversation.id, thread ? snapshot(thread, conversation) : newThread(conversation));
-    unread.set(conversation.id, conversation.unreadCount ?? 0);
+    unread = corrected(unread, thread, conversation);
   }
   return { ...state, threads, unread, nextCursor, listed: true };
+}
+
+/** The gateway's own count, unless it was taken before a message that is known here already. */
+function corrected(unread: State["unread"], known: Thread | undefined, conversation: Conversation): State["unread"] {
+  const { id, lastSeq, unreadCount } = conversation;
+  if (unreadCount === undefined || lastSeq < (known?.conversation.lastSeq ?? 0)) return unread;
+  return new Map(unread).set(id, unreadCount);
 }
 
 function applyConversation(state: State, conversation: Conversation, change: boolean): State {
@@ -238,7 +245,8 @@ function applyConversation(state: State, conversation: Conversation, change: boo
       ? noteRev({ ...known, conversation: newer(known.conversation, conversation) }, conversation.rev)
       : snapshot(known, conversation);
   }
-  return { ...state, threads: new Map(state.threads).set(conversation.id, thread) };
+  const unread = corrected(state.unread, known, conversation);
+  return { ...state, unread, threads: new Map(state.threads).set(conversation.id, thread) };
 }
 
 function applyMember(state: State, id: string, member: Member, rev: number, gone: boolean): State {
@@ -284,7 +292,9 @@ function within(thread: Thread, messages: readonly Message[]): readonly Message[
   return messages.filter((message) => message.seq >= oldest.seq);
 }
 
-function applyMessage(state: State, message: Message): State {
+function applyMessage(state: State, message: Message, unseen: boolean): State {
+  // One that a snapshot was taken after is in that snapshot's count.
+  const counts = unseen && message.seq > (state.threads.get(message.conversationId)?.conversation.lastSeq ?? Infinity);
   const changed = withThread(state, message.conversationId, (thread) => {
     const isNew = message.seq > thread.conversation.lastSeq;
     const conversation = {
@@ -295,10 +305,32 @@ function applyMessage(state: State, message: Message): State {
       messageCount: thread.conversation.messageCount + (isNew ? 1 : 0),
     };
     const messages = merge(thread.messages, within(thread, [message]));
-    return noteRev({ ...thread, conversation, messages }, message.rev);
+    return noteRev({ ...thread, conversation, messages, latest: newest(thread.latest, message) }, message.rev);
   });
   const quiet = message.deletedAt || message.editedAt ? changed : stopTyping(changed, message);
-  return dropStored(quiet, [message]);
+  return dropStored(counts ? oneMoreUnread(quiet, message.conversationId) : quiet, [message]);
+}
+
+function newest(known: Message | null, next: Message): Message {
+  if (!known || next.seq > known.seq) return next;
+  return next.seq === known.seq && next.rev > known.rev ? next : known;
+}
+
+function oneMoreUnread(state: State, id: string): State {
+  return { ...state, unread: new Map(state.unread).set(id, (state.unread.get(id) ?? 0) + 1) };
+}
+
+function applyReceipt(state: State, id: string, receipt: Receipt): State {
+  const changed = withThread(state, id, (thread) => ({
+    ...thread,
+    members: thread.members.map((member) => (member.userId === receipt.userId ? forward(member, receipt) : member)),
+  }));
+  const lastSeq = state.threads.get(id)?.conversation.lastSeq;
+  if (receipt.userId !== state.me?.userId || lastSeq === undefined) return changed;
+  // Read in another tab: no more can be unread than came after that.
+  const most = Math.max(0, lastSeq - receipt.readSeq);
+  const count = Math.min(state.unread.get(id) ?? 0, most);
+  return { ...changed, unread: new Map(state.unread).set(id, count) };
 }
 
 function stopTyping(state: State, message: Message): State {

@@ -127,8 +127,7 @@ export interface Calls {
   "message:read": { in: UpTo; out: { readSeq: number; unreadCount: number } };
   "message:typing": { in: { conversationId: string; isTyping: boolean }; out: object };
   "presence:update": { in: { status: ChosenStatus }; out: { presence: Presence } };
-  "presence:subscribe": { in: { userIds: string[] }; out: { presences: Presence[] } };
-  "auth:refresh": { in: { token: string }; out: { expiresAt: string } };
+  "presence:user-status": { in: { userId: string }; out: { presence: Presence } };
 }
 
 export interface SessionReady {
@@ -158,7 +157,6 @@ export interface MemberEvent {
 /** Server events that the playground acts on; all others only show in the developer log. */
 export interface ServerEvents {
   "session:ready": (event: SessionReady) => void;
-  "auth:expiring": (event: unknown) => void;
   "message:new": (event: { message: Message }) => void;
   "message:edited": (event: { message: Message }) => void;
   "message:deleted": (event: { message: Message }) => void;
@@ -174,7 +172,6 @@ export interface ServerEvents {
   "conversation:member-removed": (event: MemberEvent) => void;
   "conversation:member-role": (event: MemberEvent) => void;
   "presence:changed": (event: { changes: Presence[] }) => void;
-  "unread:count": (event: { conversationId: string; unreadCount: number; total: number }) => void;
   "server:draining": (event: { reconnectInMs: number }) => void;
   "rate-limit-exceeded": (event: WireError) => void;
   "validation-error": (event: WireError) => void;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { newestMessage } from "../src/select.ts";
+import { initial } from "../src/state.ts";
 import { after, conversation, ID, loaded, member, message, pending, seqs, sync, thread } from "./fixtures.ts";
 
 test("messages are ordered by seq, in whatever order they arrive", () => {
@@ -157,4 +159,48 @@ test("signing out leaves nothing behind", () => {
   assert.equal(state.threads.size, 0);
   assert.equal(state.outbox.length, 0);
   assert.equal(state.me, null);
+});
+
+test("messages that nobody looked at are counted, each once; those in view are not", () => {
+  const unseen = (seq: number) => ({ type: "message" as const, message: message(seq), unseen: true });
+  const state = after(loaded([1]), unseen(2), unseen(2), unseen(3), { type: "message", message: message(4), unseen: false });
+  assert.equal(state.unread.get(ID), 2);
+  assert.equal(after(state, { type: "unread", conversationId: ID, count: 0 }).unread.get(ID), 0);
+});
+
+test("the gateway's count corrects the own one, unless it was taken before a message that came since", () => {
+  const counted = after(loaded([1]), { type: "message", message: message(2), unseen: true });
+  const listed = (lastSeq: number, unreadCount: number) => ({
+    type: "list" as const,
+    conversations: [conversation({ lastSeq, rev: lastSeq + 1, unreadCount })],
+    nextCursor: null,
+  });
+  assert.equal(after(counted, listed(1, 0)).unread.get(ID), 1);
+  assert.equal(after(counted, listed(2, 2)).unread.get(ID), 2);
+  // The event of a message that the list has counted comes after the list.
+  const late = after(counted, listed(3, 2), { type: "message", message: message(3), unseen: true });
+  assert.equal(late.unread.get(ID), 2);
+});
+
+test("what was read in another tab is not unread here", () => {
+  const unseen = (seq: number) => ({ type: "message" as const, message: message(seq), unseen: true });
+  const state = after(loaded([1]), unseen(2), unseen(3));
+  const read = (userId: string, readSeq: number) =>
+    after(state, { type: "receipt", conversationId: ID, receipt: { userId, deliveredSeq: readSeq, readSeq } });
+  assert.equal(read("bob", 3).unread.get(ID), 2);
+  assert.equal(read("alice", 2).unread.get(ID), 1);
+  assert.equal(read("alice", 3).unread.get(ID), 0);
+});
+
+test("the newest message is known before any history is loaded", () => {
+  const state = after(
+    initial,
+    { type: "list", conversations: [conversation({ lastSeq: 4, rev: 5 })], nextCursor: null },
+  );
+  assert.equal(newestMessage(thread(state)), null);
+  const told = after(state, { type: "message", message: message(5) });
+  assert.equal(newestMessage(thread(told))?.seq, 5);
+  const edited = after(told, { type: "message", message: message(5, { rev: 7, content: "edited" }) });
+  assert.equal(newestMessage(thread(edited))?.content, "edited");
+  assert.deepEqual(seqs(edited), []);
 });

@@ -13,6 +13,10 @@ const INTRODUCTION: &str = "\
 `GET /metrics` on the admin listener, in Prometheus' text format. Times are in seconds. Every label has a
 bounded set of values: no metric names a user. Histograms in seconds have buckets from 0.1 ms to 10 s.
 
+Beside these there are the usual figures of the process: `process_cpu_seconds_total`,
+`process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds`,
+`process_threads` and `process_start_time_seconds`.
+
 | metric | type | labels | description |
 |---|---|---|---|
 ";

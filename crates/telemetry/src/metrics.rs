@@ -31,6 +31,7 @@ pub struct Metrics(PrometheusHandle);
 impl Metrics {
     /// All metrics in Prometheus' text format, for `/metrics`.
     pub fn render(&self) -> String {
+        metrics_process::Collector::default().collect();
         self.0.render()
     }
 
@@ -47,6 +48,7 @@ impl Metrics {
 pub fn install_metrics() -> Result<Metrics, TelemetryError> {
     let handle = builder()?.install_recorder()?;
     describe_all();
+    metrics_process::Collector::default().describe();
     Ok(Metrics(handle))
 }
 

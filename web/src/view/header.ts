@@ -3,7 +3,7 @@ import { el, icon, logo, setAttr, setText } from "../dom.ts";
 import { statusOf } from "../select.ts";
 import { rememberStatus, rememberedStatus } from "../session.ts";
 import type { State } from "../state.ts";
-import type { ChosenStatus } from "../types.ts";
+import type { ChosenStatus, Status } from "../types.ts";
 import { avatar, presenceDot, setPresence } from "./parts.ts";
 
 const CHOICES: [ChosenStatus, string][] = [
@@ -69,6 +69,15 @@ export function header(client: Client, signOut: () => void): View {
     setText(node, state.nodeId ? `node ${state.nodeId}` : "");
     node.hidden = !state.nodeId;
     setPresence(dot, statusOf(state, userId));
+    showChoice(state.presence.get(userId)?.status);
+  };
+  let told: Status | undefined;
+  /** The choice outlives this tab, and may be made in another one. Devices alone make nobody busy, or offline while connected. */
+  const showChoice = (own: Status | undefined): void => {
+    if (own === told) return;
+    told = own;
+    if (own === "busy" || own === "offline") status.value = own;
+    else if (status.value === "busy" || status.value === "offline") status.value = "auto";
   };
   return { element, update };
 }

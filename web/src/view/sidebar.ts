@@ -1,8 +1,9 @@
 import type { Client } from "../client.ts";
 import { el, icon, keyed, setAttr, setText } from "../dom.ts";
 import { names, when } from "../format.ts";
-import { conversationsInOrder, otherParty, presenceOf, titleOf } from "../select.ts";
+import { conversationsInOrder, newestMessage, otherParty, presenceOf, titleOf } from "../select.ts";
 import type { State, Thread } from "../state.ts";
+import type { Message } from "../types.ts";
 import type { View } from "./header.ts";
 import { avatar, presenceDot, setAvatar, setPresence } from "./parts.ts";
 
@@ -107,12 +108,17 @@ function setGroupAvatar(element: HTMLElement): void {
 }
 
 function previewOf(state: State, thread: Thread): string {
-  const last = thread.messages.at(-1);
+  const last = newestMessage(thread);
   if (last?.deletedAt) return "Message deleted";
-  if (last) return last.senderId === state.me?.userId ? `You: ${last.content}` : last.content;
+  if (last) return `${senderOf(state, thread, last)}${last.content}`;
   const { kind, messageCount, memberCount } = thread.conversation;
   if (messageCount > 0) return messageCount === 1 ? "1 message" : `${messageCount} messages`;
   if (kind === "direct") return "No messages yet";
   const others = thread.members.map((m) => m.userId).filter((id) => id !== state.me?.userId);
   return others.length > 0 ? `with ${names(others)}` : `${memberCount} members`;
+}
+
+function senderOf(state: State, thread: Thread, { senderId }: Message): string {
+  if (senderId === state.me?.userId) return "You: ";
+  return thread.conversation.kind === "group" ? `${senderId}: ` : "";
 }

@@ -35,7 +35,9 @@ export function threadPane(client: Client, actions: ThreadActions): View {
   const typing = el("p", { class: "typing", testid: "typing", attrs: { "aria-live": "polite" } });
   const announcer = el("p", { class: "sr-only", attrs: { "aria-live": "polite" } });
   const compose = composer(client);
-  const nothing = el("div", { class: "nothing" }, el("p", { class: "muted" }, "Choose a conversation, or start one."));
+  const choose = el("p", { class: "muted" }, "Choose a conversation, or start one.");
+  const alone = nobodyYet();
+  const nothing = el("div", { class: "nothing" }, choose, alone);
   const body = el("div", { class: "thread-body" }, scroller, jump, typing, announcer, compose.element);
   const element = el("main", { class: "thread" }, nothing, heading.element, body);
 
@@ -92,6 +94,8 @@ export function threadPane(client: Client, actions: ThreadActions): View {
     const thread = state.openId ? state.threads.get(state.openId) : undefined;
     if ((thread?.conversation.id ?? null) !== shown) show(thread?.conversation.id ?? null);
     nothing.hidden = thread !== undefined;
+    alone.hidden = !state.listed || state.threads.size > 0;
+    choose.hidden = !alone.hidden;
     heading.element.hidden = body.hidden = thread === undefined;
     compose.update(state);
     if (!thread) return;
@@ -117,6 +121,18 @@ export function threadPane(client: Client, actions: ThreadActions): View {
     announce(state, thread);
   };
   return { element, update };
+}
+
+/** For somebody's first minute: a chat needs two. */
+function nobodyYet(): HTMLElement {
+  // `noopener` gives the new tab a session of its own, so that it asks who is there.
+  const tab = el("a", { attrs: { href: "./", target: "_blank", rel: "noopener" } }, "a second tab");
+  return el(
+    "div",
+    { class: "muted" },
+    el("p", {}, "A chat needs two. Open ", tab, " and sign in there as somebody else,"),
+    el("p", {}, "then start a conversation with them here."),
+  );
 }
 
 function hintOf(thread: Thread): string {
