@@ -1,0 +1,82 @@
+//! Events that come lost, late, double or in the wrong order from another node reach every socket
+//! in the order of `rev`, each once.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Client, Cluster, Counters, Fate};
+
+const REPAIRED: &str = "switchboard_gaps_repaired_total";
+
+/// Alice on node 1 and Bob on node 2, in a conversation (`rev` 1) that Bob follows.
+async fn two_who_talk(cluster: &Cluster) -> (Client, Client, String) {
+    let alice = cluster.node(1).connect("alice").await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    let conversation = alice.group(&["bob"]).await;
+    bob.wait_for("conversation:created").await;
+    // Once the answer is there, the room is live.
+    bob.join(&conversation).await;
+    (alice, bob, conversation)
+}
+
+#[tokio::test]
+async fn events_that_come_in_the_wrong_order_are_delivered_in_that_of_rev() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    let hub = &cluster.node(1).hub;
+    hub.treat_revs(|rev| if rev < 4 { Fate::Held } else { Fate::Arrives });
+    for _ in 2..=4 {
+        alice.say(&conversation, "hello").await;
+    }
+    hub.release().await;
+    assert_eq!(bob.revs_until(4).await, [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_twice_is_delivered_once() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    let hub = &cluster.node(1).hub;
+    hub.treat_revs(|_| Fate::Copies(vec![Duration::ZERO, Duration::ZERO]));
+    alice.say(&conversation, "hello").await;
+    hub.settled().await;
+    hub.clear_up();
+    alice.say(&conversation, "again").await;
+    assert_eq!(bob.revs_until(3).await, [2, 3]);
+}
+
+#[tokio::test]
+async fn a_lost_event_is_read_from_the_store_when_a_later_one_comes() {
+    let counters = Counters::default();
+    let _recording = metrics::set_default_local_recorder(&counters);
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    cluster.node(1).hub.treat_revs(|rev| match rev {
+        2 | 3 => Fate::Lost,
+        _ => Fate::Arrives,
+    });
+    let first = alice.say(&conversation, "lost").await;
+    alice.say(&conversation, "lost too").await;
+    assert_eq!(counters.of(REPAIRED), 0);
+    alice.say(&conversation, "seen").await;
+    let event = bob.wait_for("message:new").await;
+    assert_eq!(event.payload()["message"], first);
+    assert_eq!(bob.revs_until(4).await, [3, 4]);
+    assert_eq!(counters.of(REPAIRED), 2);
+}
+
+#[tokio::test]
+async fn a_last_event_that_is_lost_comes_with_the_next_one() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    let hub = &cluster.node(1).hub;
+    hub.treat_revs(|_| Fate::Lost);
+    let message = alice.say(&conversation, "hello").await;
+    let edit = json!({"messageId": message["id"], "content": "hi"});
+    alice.ok("message:edit", edit).await;
+    hub.clear_up();
+    let delete = json!({"messageId": message["id"]});
+    alice.ok("message:delete", delete).await;
+    assert_eq!(bob.revs_until(4).await, [2, 3, 4]);
+}

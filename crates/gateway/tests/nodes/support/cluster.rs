@@ -1,0 +1,289 @@
+//! Nodes on one store.
+
+use std::collections::HashMap;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use switchboard_gateway::{Gateway, GatewayOptions, Parts, QueryToken};
+use switchboard_hub::MemoryHub;
+use switchboard_messaging::auth::{AuthOptions, KeyRing, Signer, Verifier};
+use switchboard_messaging::hub::{BusEvent, Channel, NodeInfo, Registry, Room};
+use switchboard_messaging::limits::{Preset, RateTable};
+use switchboard_messaging::presence::PresenceService;
+use switchboard_messaging::typing::TypingService;
+use switchboard_messaging::{
+    Clock, Hub, Live, Messaging, Rate, Rules, Store, SystemClock, SystemIds,
+};
+use switchboard_protocol::{ConversationId, OrganizationId, UserId};
+use switchboard_socketio::listen;
+use switchboard_testkit::client::{Refused, SocketClient};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::client::Client;
+use super::faulty_hub::{Ear, FaultyHub};
+use super::faulty_store::FaultyStore;
+
+const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
+pub(crate) const ORGANIZATION: &str = "acme";
+
+/// What a test may want to be otherwise.
+pub(crate) struct Setup {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rules: Rules,
+    pub(crate) rates: RateTable,
+    pub(crate) offline_grace: Duration,
+    pub(crate) typing_ttl: Duration,
+    pub(crate) presence_window: Duration,
+    pub(crate) connections_per_user: usize,
+    pub(crate) rooms_per_socket: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            rules: Rules::default(),
+            rates: rates(&[]),
+            offline_grace: Duration::from_millis(300),
+            typing_ttl: Duration::from_millis(400),
+            presence_window: Duration::from_millis(20),
+            connections_per_user: 0,
+            rooms_per_socket: 0,
+        }
+    }
+}
+
+/// Rates that nobody meets, but for these calls.
+pub(crate) fn rates(limited: &[(&str, Rate)]) -> RateTable {
+    let plenty = Rate::new(1_000_000, Duration::from_secs(1));
+    let named = [
+        "message:send",
+        "message:edit",
+        "message:delete",
+        "message:typing",
+        "conversation:create",
+    ];
+    let mut events: HashMap<String, Rate> = named
+        .map(|name| (name.to_owned(), plenty))
+        .into_iter()
+        .collect();
+    events.extend(
+        limited
+            .iter()
+            .map(|(name, rate)| ((*name).to_owned(), *rate)),
+    );
+    let unnamed = events.get("unknown").copied().unwrap_or(plenty);
+    RateTable::new(Preset::Standard, Some(unnamed), events)
+}
+
+/// Some nodes that share a store and, through [`FaultyHub`]s, everything else.
+pub(crate) struct Cluster {
+    nodes: Vec<Node>,
+    /// Goes with the test.
+    _folder: TempDir,
+}
+
+impl Cluster {
+    pub(crate) async fn of(count: usize) -> Self {
+        Self::with(count, Setup::default()).await
+    }
+
+    pub(crate) async fn with(count: usize, setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_store(&folder).await;
+        let shared = MemoryHub::cluster(Arc::clone(&setup.clock));
+        let buses: Vec<_> = (0..count)
+            .map(|_| MemoryHub::cluster(Arc::clone(&setup.clock)).attach("own"))
+            .map(|(bus, inbound)| (Ear::new(bus), inbound))
+            .collect();
+        let ears: Vec<Arc<Ear>> = buses.iter().map(|(ear, _)| Arc::clone(ear)).collect();
+        let mut nodes = Vec::new();
+        for (index, (ear, inbound)) in buses.into_iter().enumerate() {
+            let others = ears.iter().filter(|other| !Arc::ptr_eq(other, &ear));
+            let others = others.map(Arc::clone).collect();
+            let id = format!("node-{}", index + 1);
+            let hub = FaultyHub::new(ear, others, shared.attach(&id).0);
+            let store = FaultyStore::new(Arc::clone(&store));
+            nodes.push(Node::start(&id, &setup, (store, hub), inbound).await);
+        }
+        Self {
+            nodes,
+            _folder: folder,
+        }
+    }
+
+    /// The first is 1.
+    pub(crate) fn node(&self, number: usize) -> &Node {
+        &self.nodes[number - 1]
+    }
+
+    /// Everything that was late has arrived.
+    pub(crate) async fn settled(&self) {
+        for node in &self.nodes {
+            node.hub.settled().await;
+        }
+    }
+}
+
+async fn open_store(folder: &TempDir) -> Arc<dyn Store> {
+    let url = format!(
+        "sqlite://{}",
+        folder.path().join("switchboard.db").display()
+    );
+    switchboard_store::migrate(&url).await.unwrap();
+    let options = switchboard_store::Options {
+        url,
+        max_connections: 8,
+        statement_timeout: Duration::from_secs(10),
+    };
+    switchboard_store::open(options).await.unwrap()
+}
+
+/// A node that serves; it ends with the test.
+pub(crate) struct Node {
+    pub(crate) url: String,
+    pub(crate) hub: Arc<FaultyHub>,
+    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) messaging: Messaging,
+    pub(crate) gateway: Gateway,
+    clock: Arc<dyn Clock>,
+    signer: Signer,
+    _running: TaskTrackerToken,
+    stop: CancellationToken,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Node {
+    async fn start(
+        id: &str,
+        setup: &Setup,
+        (store, hub): (Arc<FaultyStore>, Arc<FaultyHub>),
+        inbound: mpsc::Receiver<BusEvent>,
+    ) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let messaging = messaging(setup, (&store, &hub), &(tasks.clone(), stop.clone()));
+        let keys = KeyRing::new(Some(SECRET), None, &[]).unwrap();
+        let parts = Parts {
+            messaging: messaging.clone(),
+            verifier: Live::new(Verifier::new(keys, AuthOptions::default())),
+            inbound,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        let gateway = Gateway::new(options(id, setup), parts);
+        let lease = NodeInfo {
+            id: id.to_owned(),
+            version: "test".to_owned(),
+            started_at: setup.clock.now(),
+            connections: 0,
+        };
+        hub.renew_lease(&lease).await.unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", tcp.local_addr().unwrap());
+        let listener = listen::Listener::new(tcp, listen::Options::default());
+        let service = gateway
+            .router()
+            .into_make_service_with_connect_info::<listen::Peer>();
+        let serving =
+            axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(serving.into_future());
+        Self {
+            url,
+            hub,
+            store,
+            messaging,
+            gateway,
+            clock: Arc::clone(&setup.clock),
+            signer: Signer::new(SECRET, &[], AuthOptions::default()),
+            _running: tasks.token(),
+            stop,
+        }
+    }
+
+    /// A token that is good for `ttl` from now.
+    pub(crate) fn token(&self, user: &str, organization: &str, ttl: Duration) -> String {
+        let user = UserId::new(user).unwrap();
+        let organization = OrganizationId::new(organization).unwrap();
+        let span = (self.clock.now(), ttl);
+        self.signer.sign(&user, &organization, &[], span).unwrap()
+    }
+
+    /// A socket after its `session:ready`.
+    pub(crate) async fn connect(&self, user: &str) -> Client {
+        let token = self.token(user, ORGANIZATION, Duration::from_hours(1));
+        self.connect_with(&token).await.unwrap()
+    }
+
+    pub(crate) async fn connect_with(&self, token: &str) -> Result<Client, Refused> {
+        let socket = SocketClient::connect(&self.url, json!({"token": token})).await?;
+        Ok(Client::begin(socket).await)
+    }
+
+    /// Whether events of other nodes come for a conversation.
+    pub(crate) fn listens_to(&self, conversation: &str) -> bool {
+        let conversation: ConversationId = serde_json::from_value(json!(conversation)).unwrap();
+        self.hub.listens_to(&Channel {
+            organization: OrganizationId::new(ORGANIZATION).unwrap(),
+            room: Room::Conversation(conversation),
+        })
+    }
+}
+
+fn messaging(
+    setup: &Setup,
+    (store, hub): (&Arc<FaultyStore>, &Arc<FaultyHub>),
+    owner: &(TaskTracker, CancellationToken),
+) -> Messaging {
+    let store: Arc<dyn Store> = Arc::clone(store) as _;
+    let hub: Arc<dyn Hub> = Arc::clone(hub) as _;
+    let clock = Arc::clone(&setup.clock);
+    let presence = PresenceService::new(
+        (Arc::clone(&store), Arc::clone(&hub)),
+        Arc::clone(&clock),
+        setup.offline_grace,
+        owner.clone(),
+    );
+    let typing = TypingService::new(
+        Arc::clone(&hub),
+        Arc::clone(&clock),
+        setup.typing_ttl,
+        owner.clone(),
+    );
+    Messaging {
+        store,
+        hub,
+        clock,
+        ids: Arc::new(SystemIds),
+        rules: Live::new(setup.rules.clone()),
+        rates: Live::new(setup.rates.clone()),
+        presence,
+        typing,
+    }
+}
+
+fn options(id: &str, setup: &Setup) -> GatewayOptions {
+    GatewayOptions {
+        node_id: id.to_owned(),
+        cookie: None,
+        query_token: QueryToken::default(),
+        presence_window: setup.presence_window,
+        connections_per_user: setup.connections_per_user,
+        rooms_per_socket: setup.rooms_per_socket,
+        socketio: switchboard_socketio::Options {
+            send_queue: 4096,
+            ..switchboard_socketio::Options::default()
+        },
+    }
+}

@@ -1,0 +1,271 @@
+//! A store that can be told to hold back the answer to a reading.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use switchboard_messaging::Store;
+use switchboard_messaging::store::{
+    Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
+    Membership, NewConversation, NewMessage, StoreError, StoreResult, SyncPage, Viewer,
+};
+use switchboard_protocol::calls::Window;
+use switchboard_protocol::{
+    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId,
+};
+use tokio::sync::{Notify, Semaphore};
+
+/// Holds back answers of one kind.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    reached: Notify,
+    open: Semaphore,
+}
+
+impl Gate {
+    /// Somebody's answer is read, and held back.
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets all through, now and later.
+    pub(crate) fn open(&self) {
+        self.open.close();
+    }
+}
+
+/// One node's view of the store.
+#[derive(Debug)]
+pub(crate) struct FaultyStore {
+    store: Arc<dyn Store>,
+    gates: Mutex<HashMap<&'static str, Arc<Gate>>>,
+    broken: Mutex<Option<&'static str>>,
+}
+
+impl FaultyStore {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Arc<Self> {
+        let (gates, broken) = (Mutex::default(), Mutex::default());
+        Arc::new(Self {
+            store,
+            gates,
+            broken,
+        })
+    }
+
+    /// From now on the answers of `method` wait at this gate, after they were read.
+    pub(crate) fn gate(&self, method: &'static str) -> Arc<Gate> {
+        let gate = Arc::new(Gate {
+            reached: Notify::new(),
+            open: Semaphore::new(0),
+        });
+        let mut gates = self.gates.lock().unwrap();
+        gates.insert(method, Arc::clone(&gate));
+        gate
+    }
+
+    /// From now on `method` fails; `None`: none does.
+    pub(crate) fn break_down(&self, method: Option<&'static str>) {
+        *self.broken.lock().unwrap() = method;
+    }
+
+    fn check(&self, method: &str) -> StoreResult<()> {
+        if *self.broken.lock().unwrap() == Some(method) {
+            return Err(StoreError::Unavailable("told to fail".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn pass(&self, method: &str) {
+        let gate = self.gates.lock().unwrap().get(method).cloned();
+        if let Some(gate) = gate {
+            gate.reached.notify_one();
+            // The gate opens by being closed for good.
+            assert!(gate.open.acquire().await.is_err());
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn create_conversation(&self, new: NewConversation) -> StoreResult<Created> {
+        self.check("create_conversation")?;
+        let answer = self.store.create_conversation(new).await;
+        self.pass("create_conversation").await;
+        answer
+    }
+
+    async fn membership(
+        &self,
+        viewer: &Viewer,
+        conversation: ConversationId,
+    ) -> StoreResult<Option<Membership>> {
+        self.check("membership")?;
+        let answer = self.store.membership(viewer, conversation).await;
+        self.pass("membership").await;
+        answer
+    }
+
+    async fn view(
+        &self,
+        viewer: &Viewer,
+        conversation: ConversationId,
+    ) -> StoreResult<Option<ConversationView>> {
+        self.check("view")?;
+        let answer = self.store.view(viewer, conversation).await;
+        self.pass("view").await;
+        answer
+    }
+
+    async fn list(&self, viewer: &Viewer, page: ListPage) -> StoreResult<Vec<ConversationView>> {
+        self.check("list")?;
+        let answer = self.store.list(viewer, page).await;
+        self.pass("list").await;
+        answer
+    }
+
+    async fn members(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        limit: i64,
+    ) -> StoreResult<Vec<Member>> {
+        self.check("members")?;
+        let answer = self.store.members(organization, conversation, limit).await;
+        self.pass("members").await;
+        answer
+    }
+
+    async fn heads_of(&self, viewer: &Viewer, limit: i64) -> StoreResult<Vec<Head>> {
+        self.check("heads_of")?;
+        let answer = self.store.heads_of(viewer, limit).await;
+        self.pass("heads_of").await;
+        answer
+    }
+
+    async fn heads(
+        &self,
+        organization: &OrganizationId,
+        conversations: &[ConversationId],
+    ) -> StoreResult<Vec<Head>> {
+        self.check("heads")?;
+        let answer = self.store.heads(organization, conversations).await;
+        self.pass("heads").await;
+        answer
+    }
+
+    async fn total_unread(&self, viewer: &Viewer) -> StoreResult<i64> {
+        self.check("total_unread")?;
+        let answer = self.store.total_unread(viewer).await;
+        self.pass("total_unread").await;
+        answer
+    }
+
+    async fn append(&self, new: NewMessage) -> StoreResult<Appended> {
+        self.check("append")?;
+        let answer = self.store.append(new).await;
+        self.pass("append").await;
+        answer
+    }
+
+    async fn edit(&self, edit: Edit) -> StoreResult<Message> {
+        self.check("edit")?;
+        let answer = self.store.edit(edit).await;
+        self.pass("edit").await;
+        answer
+    }
+
+    async fn delete(&self, deletion: Deletion) -> StoreResult<Deleted> {
+        self.check("delete")?;
+        let answer = self.store.delete(deletion).await;
+        self.pass("delete").await;
+        answer
+    }
+
+    async fn message(
+        &self,
+        organization: &OrganizationId,
+        message: MessageId,
+    ) -> StoreResult<Option<Message>> {
+        self.check("message")?;
+        let answer = self.store.message(organization, message).await;
+        self.pass("message").await;
+        answer
+    }
+
+    async fn positions(
+        &self,
+        organization: &OrganizationId,
+        messages: &[MessageId],
+    ) -> StoreResult<Vec<(ConversationId, i64)>> {
+        self.check("positions")?;
+        let answer = self.store.positions(organization, messages).await;
+        self.pass("positions").await;
+        answer
+    }
+
+    async fn history(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        window: Window,
+        limit: i64,
+    ) -> StoreResult<Vec<Message>> {
+        self.check("history")?;
+        let answer = self
+            .store
+            .history(organization, conversation, window, limit)
+            .await;
+        self.pass("history").await;
+        answer
+    }
+
+    async fn sync(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        after_rev: i64,
+        limit: i64,
+    ) -> StoreResult<SyncPage> {
+        self.check("sync")?;
+        let answer = self
+            .store
+            .sync(organization, conversation, after_rev, limit)
+            .await;
+        self.pass("sync").await;
+        answer
+    }
+
+    async fn advance(&self, advance: Advance) -> StoreResult<Advanced> {
+        self.check("advance")?;
+        let answer = self.store.advance(advance).await;
+        self.pass("advance").await;
+        answer
+    }
+
+    async fn changes(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        after_rev: i64,
+        up_to_rev: i64,
+    ) -> StoreResult<Vec<Change>> {
+        self.check("changes")?;
+        let answer = self
+            .store
+            .changes(organization, conversation, after_rev, up_to_rev)
+            .await;
+        self.pass("changes").await;
+        answer
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        self.check("ping")?;
+        let answer = self.store.ping().await;
+        self.pass("ping").await;
+        answer
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
