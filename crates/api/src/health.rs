@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use switchboard_messaging::{Hub, Store};
 
-/// A dependency that has not answered by then does not answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A dependency that has not answered by then does not answer. Probes commonly wait for a second,
+/// and a database that hangs must not make them fail.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a node is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

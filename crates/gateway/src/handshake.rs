@@ -20,15 +20,13 @@ pub enum QueryToken {
 /// The token of a handshake; empty when there is none.
 pub(crate) fn token(handshake: &Handshake, cookie: Option<&str>, query: QueryToken) -> String {
     let from_auth = || handshake.auth.get("token")?.as_str().map(str::to_owned);
+    // Another scheme, such as a proxy's own Basic, is none of our business.
     let from_header = || {
-        Some(
-            handshake
-                .headers
-                .get(AUTHORIZATION)?
-                .to_str()
-                .ok()?
-                .to_owned(),
-        )
+        let header = handshake.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = header.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| token.to_owned())
     };
     let from_cookie = || cookie_value(handshake, cookie?);
     let from_query = || {
@@ -41,10 +39,11 @@ pub(crate) fn token(handshake: &Handshake, cookie: Option<&str>, query: QueryTok
             .then(|| query_value(&handshake.query, "token"))
             .flatten()
     };
-    from_auth()
-        .or_else(from_header)
-        .or_else(from_cookie)
-        .or_else(from_query)
+    let places = [from_auth(), from_header(), from_cookie(), from_query()];
+    places
+        .into_iter()
+        .flatten()
+        .find(|token| !token.is_empty())
         .unwrap_or_default()
 }
 
@@ -120,13 +119,19 @@ mod tests {
             .insert(COOKIE, "a=b; t=from-cookie; c=d".parse().unwrap());
         assert_eq!(token(&all, Some("t"), QueryToken::Always), "from-cookie");
         all.headers
-            .insert(AUTHORIZATION, "Bearer from-header".parse().unwrap());
-        assert_eq!(
-            token(&all, Some("t"), QueryToken::Always),
-            "Bearer from-header"
-        );
+            .insert(AUTHORIZATION, "bearer from-header".parse().unwrap());
+        assert_eq!(token(&all, Some("t"), QueryToken::Always), "from-header");
         all.auth = json!({"token": "from-auth"});
         assert_eq!(token(&all, Some("t"), QueryToken::Always), "from-auth");
+    }
+
+    #[test]
+    fn what_holds_no_token_hides_none() {
+        let mut some = handshake(Protocol::V5);
+        some.auth = json!({"token": ""});
+        some.headers
+            .insert(AUTHORIZATION, "Basic dXNlcjpwYXNz".parse().unwrap());
+        assert_eq!(token(&some, None, QueryToken::Always), "from+query x");
     }
 
     #[test]

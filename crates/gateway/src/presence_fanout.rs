@@ -2,11 +2,12 @@
 //! everything that concerns it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::value::RawValue;
 use switchboard_messaging::hub::{BusEvent, Channel};
 use switchboard_messaging::presence::PRESENCE_EVENT;
-use switchboard_protocol::UserId;
+use switchboard_protocol::{OrganizationId, Presence, UserId};
 use switchboard_socketio::{Io, Packet, Socket};
 
 use crate::NAMESPACE;
@@ -16,6 +17,8 @@ use crate::rooms::room_name;
 #[derive(Debug, Default)]
 pub(crate) struct PresenceBatch {
     events: Vec<BusEvent>,
+    /// Where in `events` a user's change is.
+    places: HashMap<(OrganizationId, UserId), usize>,
 }
 
 /// A socket and the changes (by index, ascending) that it gets.
@@ -24,12 +27,24 @@ type Share = (Socket, Vec<usize>);
 impl PresenceBatch {
     /// Adds a change; it takes the place of an earlier one of the same user.
     pub(crate) fn add(&mut self, event: BusEvent) {
-        let whose = user_of(&event.data);
-        let same = |earlier: &BusEvent| {
-            earlier.channel == event.channel && whose.is_some() && user_of(&earlier.data) == whose
+        let Some(user) = user_of(&event.data) else {
+            tracing::error!("a presence change names no user");
+            return;
         };
-        self.events.retain(|earlier| !same(earlier));
-        self.events.push(event);
+        match self
+            .places
+            .entry((event.channel.organization.clone(), user))
+        {
+            Entry::Occupied(place) => {
+                if let Some(earlier) = self.events.get_mut(*place.get()) {
+                    *earlier = event;
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.events.len());
+                self.events.push(event);
+            }
+        }
     }
 
     /// Sends every socket its share, encoding each distinct share once.
@@ -80,6 +95,7 @@ fn audience<'a>(event: &'a BusEvent, io: &'a Io) -> impl Iterator<Item = Socket>
 }
 
 fn user_of(presence: &RawValue) -> Option<UserId> {
-    let value: serde_json::Value = serde_json::from_str(presence.get()).ok()?;
-    UserId::new(value.get("userId")?.as_str()?).ok()
+    serde_json::from_str::<Presence>(presence.get())
+        .ok()
+        .map(|presence| presence.user_id)
 }

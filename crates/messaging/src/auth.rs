@@ -107,7 +107,10 @@ impl Verifier {
 
     /// Who `token` says it is, at the time `now`. A leading `Bearer ` is accepted.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Actor, AuthFailure> {
-        let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+        let token = match token.split_once(' ') {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+            _ => token.trim(),
+        };
         if token.is_empty() {
             return Err(AuthFailure::Missing);
         }

@@ -21,6 +21,11 @@ const AUDIENCE: i64 = 200;
 /// Conversations with more members are not told: everyone would hear of everyone.
 const MAX_MEMBERS: i64 = 500;
 
+/// A user may be seen again within the grace as often; each time it begins anew.
+const SETTLE_ROUNDS: usize = 10;
+/// Milliseconds are cut off on the way; what is left of a grace below this is nothing.
+const SLACK: Duration = Duration::from_millis(20);
+
 /// The event of a change, as nodes send it to each other: its data is one `Presence`, and the
 /// receiving nodes put several into one `presence:changed`.
 pub const PRESENCE_EVENT: &str = "presence:changed";
@@ -148,12 +153,36 @@ impl PresenceService {
         let service = self.clone();
         self.inner.tasks.spawn(async move {
             tokio::select! {
-                () = tokio::time::sleep(service.inner.grace) => {
-                    service.apply(&viewer, PresenceChange::Settle, None).await;
-                }
+                () = service.settle(&viewer) => {}
                 () = service.inner.stop.cancelled() => {}
             }
         });
+    }
+
+    /// Waits until nobody has been seen for the whole grace, and settles. Somebody who came back
+    /// and went again, on whichever node, has a grace of their own.
+    async fn settle(&self, viewer: &Viewer) {
+        let mut wait = self.inner.grace;
+        // Nodes' clocks differ: after some rounds it is settled whatever they say.
+        for _ in 0..SETTLE_ROUNDS {
+            tokio::time::sleep(wait).await;
+            wait = self.grace_left(viewer).await;
+            if wait < SLACK {
+                break;
+            }
+        }
+        self.apply(viewer, PresenceChange::Settle, None).await;
+    }
+
+    /// How much of the grace is left since the user was last seen; nothing when that is not known.
+    async fn grace_left(&self, viewer: &Viewer) -> Duration {
+        let user = std::slice::from_ref(&viewer.user);
+        let found = self.inner.hub.presence_of(&viewer.organization, user).await;
+        let seen = found.ok().and_then(|found| found.first()?.last_seen_at);
+        let now = self.inner.clock.now();
+        seen.map_or(Duration::ZERO, |seen| {
+            self.inner.grace.saturating_sub(now.since(seen))
+        })
     }
 
     /// Applies a change and announces it; the number of devices left, when the hub could tell.
@@ -201,7 +230,12 @@ impl PresenceService {
         presence: &Presence,
         except: Option<&str>,
     ) -> Result<BusEvent, ErrorObject> {
-        let heads = self.inner.store.heads_of(viewer, AUDIENCE).await?;
+        // Without the store, the user's own devices hear of it, and the others when they ask.
+        let heads = self.inner.store.heads_of(viewer, AUDIENCE).await;
+        let heads = heads.unwrap_or_else(|error| {
+            tracing::warn!(%error, "presence is told to the user's own devices only");
+            Vec::new()
+        });
         let small = heads
             .into_iter()
             .filter(|head| head.member_count <= MAX_MEMBERS);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,13 +35,15 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ttl: Duration,
     typists: Mutex<HashMap<Key, Typist>>,
+    /// Counts all calls: a timer belongs to one of them, also when a typist stopped and began again.
+    turns: AtomicU64,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 struct Typist {
     socket: Option<String>,
-    /// Counts the calls, so that only the last one's timer speaks.
+    /// The last call, whose timer alone speaks.
     turn: u64,
 }
 
@@ -67,6 +70,7 @@ impl TypingService {
                 clock,
                 ttl,
                 typists,
+                turns: AtomicU64::new(0),
                 tasks,
                 stop,
             }),
@@ -119,13 +123,9 @@ impl TypingService {
 
     /// Starts (again) the timer that announces the end.
     fn arm(&self, key: &Key, socket: Option<&str>) {
-        let turn = {
-            let mut typists = self.typists();
-            let turn = typists.get(key).map_or(0, |typist| typist.turn + 1);
-            let socket = socket.map(str::to_owned);
-            typists.insert(key.clone(), Typist { socket, turn });
-            turn
-        };
+        let turn = self.inner.turns.fetch_add(1, Ordering::Relaxed);
+        let socket = socket.map(str::to_owned);
+        self.typists().insert(key.clone(), Typist { socket, turn });
         let (service, key) = (self.clone(), key.clone());
         self.inner.tasks.spawn(async move {
             tokio::select! {

@@ -72,7 +72,8 @@ fn markup_length(text: &str) -> Option<usize> {
     let (name, attributes) = inner.split_at(name_end.unwrap_or(inner.len()));
     let bare = attributes.trim().trim_end_matches('/').is_empty();
     let is_tag = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && (attributes.contains('=') || bare && is_element(name));
+        && is_element(name)
+        && (bare || attributes.contains('='));
     is_tag.then_some(end + 1)
 }
 
@@ -130,6 +131,7 @@ mod tests {
     fn comparisons_without_spaces_are_kept_readable() {
         assert_eq!(clean("a<b && c>d"), "a< b && c>d");
         assert_eq!(clean("List<String>"), "List< String>");
+        assert_eq!(clean("a<n and c=d then e>f"), "a< n and c=d then e>f");
     }
 
     #[test]

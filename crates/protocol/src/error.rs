@@ -162,9 +162,9 @@ impl ErrorObject {
         }
     }
 
-    /// `UNAVAILABLE`: nothing was stored or acked.
+    /// `UNAVAILABLE`: nothing was acked. Repeating a send with its `clientMessageId` is safe.
     pub fn unavailable() -> Self {
-        let text = "temporarily unavailable; nothing was stored, try again";
+        let text = "temporarily unavailable; nothing was acknowledged, try again";
         Self {
             retry_after_ms: Some(1000),
             ..Self::new(ErrorCode::Unavailable, text)

@@ -44,8 +44,13 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Whether the field is there at all, even as `null`.
-    pub fn has(&self, name: &str) -> bool {
+    /// Whether the field is there, and not `null`.
+    pub fn has(&self, name: &'a str) -> bool {
+        self.find(&[name]).is_some()
+    }
+
+    /// Whether the field is there, even as `null`: where `null` clears something.
+    pub fn is_given(&self, name: &str) -> bool {
         self.object.contains_key(name)
     }
 
@@ -133,9 +138,13 @@ fn text(value: &Value) -> Read<&str> {
     }
 }
 
-/// A string of any length (message content, whose limits an operator sets).
+/// A string of any length and with any characters: message content, whose limits an operator sets
+/// and whose control characters are removed.
 pub fn any_text(value: &Value) -> Read<String> {
-    text(value).map(str::to_owned)
+    value
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| "must be a string".to_owned())
 }
 
 /// A string of 1 to `most` characters.

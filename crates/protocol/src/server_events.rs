@@ -36,7 +36,7 @@ pub struct Unread {
     pub total: i64,
 }
 
-/// First event on every socket.
+/// Tells a socket that it is connected and follows its rooms.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionReady {

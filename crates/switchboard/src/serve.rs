@@ -20,7 +20,7 @@ use switchboard_api::playground::{self, DevelopmentTokens};
 use switchboard_config::{Environment, Loaded, Settings};
 use switchboard_gateway::Gateway;
 use switchboard_messaging::{Clock, Messaging, SystemClock};
-use switchboard_socketio::listen;
+use switchboard_socketio::{Io, listen};
 use switchboard_telemetry::{LogControl, Metrics};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -121,13 +121,7 @@ async fn start(
     // 4. The node's place among the others, before it has sockets that they could ask about.
     let lifecycle = Lifecycle::default();
     let health = parts::health(&settings, &node_id, &messaging, &lifecycle);
-    let keeper = keeper::Keeper::new(
-        &node_id,
-        &messaging,
-        gateway.io(),
-        health.clone(),
-        metrics.clone(),
-    );
+    let keeper = keeper::Keeper::new(health.clone(), &messaging, gateway.io(), metrics.clone());
     keeper.keep_place().await;
     tasks.spawn(keeper.run(stop.clone()));
 
@@ -137,13 +131,14 @@ async fn start(
     let signer = keys::signer(&settings, secret.as_ref()).map(Arc::new);
     let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
     let routes = public_routes(&settings, &gateway, &origins, signer, &clock);
-    let admin_routes = admin_routes(health, metrics, &settings);
+    let shown = switchboard_messaging::Live::new(settings.render_show());
+    let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone());
     serve_admin(admin, admin_routes, &listeners, stop_listening.clone());
     serve_public(public, routes, &listeners, stop_listening.clone());
     lifecycle.enter(Phase::Ready);
     tracing::info!(node = node_id, "ready");
 
-    let reload = reload::Reload::new(&settings, &messaging, verifier, origins, secret);
+    let reload = reload::Reload::new(&settings, &messaging, (verifier, origins, shown), secret);
     let node = Node {
         settings,
         messaging,
@@ -219,15 +214,23 @@ fn public_routes(
     sockets.merge(playground::router(tokens))
 }
 
-fn admin_routes(health: Health, metrics: Metrics, settings: &Settings) -> Router {
-    let configuration = settings.render_show();
+fn admin_routes(
+    health: Health,
+    (metrics, io): (Metrics, Io),
+    shown: switchboard_messaging::Live<String>,
+) -> Router {
+    let render = move || {
+        // Sockets come and go between the keeper's rounds.
+        keeper::measure_sockets(&io);
+        metrics.render()
+    };
     admin::router(Admin {
         health,
         metrics: (
-            Arc::new(move || metrics.render()),
+            Arc::new(render),
             switchboard_telemetry::METRICS_CONTENT_TYPE,
         ),
-        configuration: Arc::new(move || configuration.clone()),
+        configuration: Arc::new(move || shown.get().as_ref().clone()),
     })
 }
 

@@ -96,7 +96,7 @@ pub const METRICS: &[MetricInfo] = &[
     counter(
         names::EVENTS_RECEIVED_TOTAL,
         &["event"],
-        "Events from clients; names that are not known count as `other`.",
+        "Events from clients; names that are not known count as `unknown`.",
     ),
     histogram(
         names::EVENT_DURATION_SECONDS,

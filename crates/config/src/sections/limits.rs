@@ -6,9 +6,9 @@ use crate::key::value;
 section! {
     /// How much one user or one socket may take. `0` is no limit.
     pub struct Limits at "limits", "limits." {
-        /// Most sockets of one user at a time.
+        /// Most sockets of one user at a time on this node.
         connections_per_user: u32 = value("50");
-        /// Most rooms that one socket may be in.
+        /// Most conversations that one socket may follow.
         rooms_per_socket: u32 = value("1000");
     }
 }

@@ -8,10 +8,9 @@ use crate::key::value;
 section! {
     /// How the node goes away.
     pub struct Shutdown at "shutdown", "shutdown." {
-        /// How long to spread the closing of the sockets over, so that the other nodes can take
-        /// them.
+        /// Most time for answering the calls in flight and closing the sockets.
         drain: Duration = value("30s").within("0", "1h");
-        /// How long to wait after that for work that has begun.
+        /// Most time after that for HTTP requests, and then for the node's own tasks, to end.
         grace: Duration = value("10s").within("0", "1h");
     }
 }

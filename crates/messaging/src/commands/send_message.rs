@@ -6,9 +6,10 @@ use switchboard_protocol::{ErrorObject, MessageId, ServerEvent};
 
 use super::stored_content;
 use crate::actor::Caller;
+use crate::hub::BusEvent;
 use crate::pipeline::{Messaging, Outcome};
 use crate::publish;
-use crate::store::NewMessage;
+use crate::store::{Appended, NewMessage};
 
 pub(crate) async fn run(
     app: &Messaging,
@@ -27,22 +28,29 @@ pub(crate) async fn run(
         at: app.clock.now(),
     };
     let appended = app.store.append(new).await?;
-    let message = publish::value(&appended.message)?;
+    let mut data = json!({"message": publish::value(&appended.message)?});
     if appended.duplicate {
-        // Whoever stored it published it; its gap, if that failed, is found by the receivers.
-        return Ok(Outcome::answer(
-            json!({"message": message, "duplicate": true}),
-        ));
+        data["duplicate"] = true.into();
     }
-    let at = appended.message.created_at;
+    let events = announcement(caller, appended)?;
+    Ok(Outcome {
+        data,
+        room: None,
+        events: events.into_iter().collect(),
+    })
+}
+
+/// A repeated message is told of again: whoever stored it may have died before the others heard of
+/// it, and those who did drop what they have. One that has changed since is told of by its change.
+fn announcement(caller: &Caller, appended: Appended) -> Result<Option<BusEvent>, ErrorObject> {
+    let message = appended.message;
+    if message.edited_at.is_some() || message.deleted_at.is_some() {
+        return Ok(None);
+    }
+    let (conversation, at) = (message.conversation_id, message.created_at);
     let event = ServerEvent::MessageNew {
-        message: Box::new(appended.message),
+        message: Box::new(message),
     };
     let (organization, except) = (&caller.viewer().organization, caller.socket.as_deref());
-    let event = publish::to_conversation(organization, input.conversation, &event, except, at)?;
-    Ok(Outcome {
-        data: json!({"message": message}),
-        room: None,
-        events: vec![event],
-    })
+    publish::to_conversation(organization, conversation, &event, except, at).map(Some)
 }

@@ -22,7 +22,7 @@ pub(super) fn update(mut fields: Fields<'_>) -> Decoded {
         _ => fields::short_text(MAX_CUSTOM_STATUS)(value).map(Some),
     });
     // An explicit null or empty string clears it.
-    let custom_status = if fields.has("customStatus") {
+    let custom_status = if fields.is_given("customStatus") {
         Some(text.flatten())
     } else {
         None

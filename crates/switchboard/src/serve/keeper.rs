@@ -16,7 +16,6 @@ const EVERY: Duration = Duration::from_secs(4);
 /// Does the rounds of a node.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    node_id: String,
     started_at: Timestamp,
     messaging: Messaging,
     io: Io,
@@ -25,18 +24,12 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(
-        node_id: &str,
-        messaging: &Messaging,
-        io: Io,
-        health: Health,
-        metrics: Metrics,
-    ) -> Self {
-        let (node_id, started_at) = (node_id.to_owned(), messaging.clock.now());
+    pub(crate) fn new(health: Health, messaging: &Messaging, io: Io, metrics: Metrics) -> Self {
+        let started_at = messaging.clock.now();
+        let messaging = messaging.clone();
         Self {
-            node_id,
             started_at,
-            messaging: messaging.clone(),
+            messaging,
             io,
             health,
             metrics,
@@ -52,7 +45,7 @@ impl Keeper {
             .map(|row| row.count as u64)
             .sum();
         let info = NodeInfo {
-            id: self.node_id.clone(),
+            id: self.health.node.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             connections,
@@ -72,14 +65,7 @@ impl Keeper {
     }
 
     async fn measure(&self) {
-        for transport in [Transport::Polling, Transport::WebSocket] {
-            let counted = self.io.connections();
-            let of_transport = counted.iter().filter(|row| row.transport == transport);
-            let count: usize = of_transport.map(|row| row.count).sum();
-            let labels = [("transport", transport.as_str()), ("namespace", "/")];
-            metrics::gauge!(names::CONNECTIONS, &labels).set(count as f64);
-        }
-        metrics::counter!(names::SLOW_CONSUMERS_TOTAL).absolute(self.io.slow_consumers());
+        measure_sockets(&self.io);
         let report = self.health.report().await;
         metrics::gauge!(names::DEGRADED).set(f64::from(u8::from(report.degraded)));
         for dependency in &report.dependencies {
@@ -91,4 +77,16 @@ impl Keeper {
             }
         }
     }
+}
+
+/// The metrics of the sockets as they are now.
+pub(crate) fn measure_sockets(io: &Io) {
+    let counted = io.connections();
+    for transport in [Transport::Polling, Transport::WebSocket] {
+        let of_transport = counted.iter().filter(|row| row.transport == transport);
+        let count: usize = of_transport.map(|row| row.count).sum();
+        let labels = [("transport", transport.as_str()), ("namespace", "/")];
+        metrics::gauge!(names::CONNECTIONS, &labels).set(count as f64);
+    }
+    metrics::counter!(names::SLOW_CONSUMERS_TOTAL).absolute(io.slow_consumers());
 }

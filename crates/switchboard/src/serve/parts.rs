@@ -113,7 +113,6 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOpti
             connect_timeout: realtime.connect_timeout,
             send_queue: (realtime.send_queue.bytes() / USUAL_PACKET).max(16),
             mailbox: 1024,
-            handler_grace: settings.shutdown.grace,
             ..switchboard_socketio::Options::default()
         },
     }

@@ -13,13 +13,15 @@ use crate::commands::load;
 use crate::exit::Failure;
 use crate::keys;
 
+/// What takes new values while the node runs, and the configuration as `/debug/config` shows it.
+pub(crate) type Parts = (Live<Verifier>, Live<Origins>, Live<String>);
+
 /// The settings in force, and the parts that take new ones.
 #[derive(Debug)]
 pub(crate) struct Reload {
     settings: Settings,
     messaging: Messaging,
-    verifier: Live<Verifier>,
-    origins: Live<Origins>,
+    live: Parts,
     /// The secret that the node was started with: the development key stays the same.
     secret: Option<Vec<u8>>,
 }
@@ -28,16 +30,14 @@ impl Reload {
     pub(crate) fn new(
         settings: &Settings,
         messaging: &Messaging,
-        verifier: Live<Verifier>,
-        origins: Live<Origins>,
+        live: Parts,
         secret: Option<Vec<u8>>,
     ) -> Self {
         let (settings, messaging) = (settings.clone(), messaging.clone());
         Self {
             settings,
             messaging,
-            verifier,
-            origins,
+            live,
             secret,
         }
     }
@@ -63,10 +63,11 @@ impl Reload {
         let verifier = keys::verifier(&settings, secret.or(kept).as_ref())?;
         let level = settings.telemetry.log_level.as_str();
         logs.set_level(level).map_err(anyhow::Error::from)?;
-        self.verifier.set(verifier);
+        self.live.0.set(verifier);
         self.messaging.rules.set(parts::rules(&settings));
         self.messaging.rates.set(parts::rates(&settings));
-        self.origins.set(Origins::new(&settings));
+        self.live.2.set(settings.render_show());
+        self.live.1.set(Origins::new(&settings));
         let changed = self.settings.changed_keys(&settings);
         let (taken, ignored): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|key| key.reloadable);
