@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use switchboard_messaging::hub::BusEvent;
 use switchboard_socketio::{Packet, SocketId};
+use tokio::time::Instant;
 
 use super::Entry;
 use super::sequencer::Sequencer;
@@ -31,6 +32,10 @@ pub(super) struct Following {
     pub(super) newcomers: Vec<Newcomer>,
     /// A look at the gap, or its repair, is under way.
     pub(super) repairing: bool,
+    /// A job that subscribes it is waiting or under way.
+    pub(super) subscribing: bool,
+    /// Since when nobody is in it or on the way in.
+    pub(super) empty_since: Option<Instant>,
 }
 
 /// A socket whose place in the order is not yet the room's.
@@ -60,6 +65,8 @@ impl Following {
             members: HashSet::new(),
             newcomers: Vec::new(),
             repairing: false,
+            subscribing: true,
+            empty_since: None,
         }
     }
 
@@ -74,8 +81,16 @@ impl Following {
     }
 
     /// What its members just got, kept for those who still wait for what came before it.
-    pub(super) fn keep_for_newcomers(&mut self, rev: i64, packet: &Packet) {
+    pub(super) fn keep_for_newcomers(
+        &mut self,
+        rev: i64,
+        packet: &Packet,
+        except: Option<&SocketId>,
+    ) {
         for newcomer in &mut self.newcomers {
+            if except == Some(newcomer.entry.socket.id()) {
+                continue;
+            }
             if let Waiting::Past(tail) = &mut newcomer.state {
                 tail.push((rev, packet.clone()));
             }
