@@ -56,6 +56,19 @@ pub(super) enum Waiting {
     Past(Vec<(i64, Packet)>),
 }
 
+impl Newcomer {
+    /// Its socket asks once more. It follows from where it asked first, as one that is in the room
+    /// already does: what came after that has been promised to it.
+    pub(super) fn ask_again(&mut self, mut again: Entry) {
+        if matches!(self.state, Waiting::Room) {
+            self.entry.entered();
+            (self.entry.on_entered, self.entry.done) = (again.on_entered, again.done);
+        } else {
+            again.entered();
+        }
+    }
+}
+
 impl Following {
     pub(super) fn opening() -> Self {
         Self {
@@ -106,6 +119,12 @@ impl Following {
             .extract_if(.., |n| in_turn(n))
             .map(|newcomer| newcomer.entry)
             .collect()
+    }
+
+    /// The newcomer with this socket.
+    pub(super) fn newcomer(&mut self, id: &SocketId) -> Option<&mut Newcomer> {
+        let mut newcomers = self.newcomers.iter_mut();
+        newcomers.find(|newcomer| newcomer.entry.socket.id() == id)
     }
 
     /// Takes out the newcomer with this socket.

@@ -146,9 +146,9 @@ impl Shard {
             entry.entered();
             return;
         }
-        // Somebody who asks twice is let in as asked last.
-        if let Some(mut earlier) = room.take_newcomer(&id) {
-            earlier.entry.entered();
+        if let Some(earlier) = room.newcomer(&id) {
+            earlier.ask_again(entry);
+            return;
         }
         self.by_socket
             .entry(id)

@@ -255,3 +255,26 @@ async fn a_conversation_that_is_made_while_its_member_connects_is_not_missed() {
     alice.say(&conversation, "hello").await;
     assert_eq!(bob.revs_until(2).await, [2]);
 }
+
+#[tokio::test]
+async fn who_joins_a_new_conversation_on_hearing_of_it_still_hears_all_of_it() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    let opening = cluster.node(2).store.gate("before heads");
+    let conversation = alice.group(&["bob"]).await;
+    bob.wait_for("conversation:created").await;
+    opening.reached().await;
+    alice.say(&conversation, "one").await;
+    alice.say(&conversation, "two").await;
+    let joining = bob.join(&conversation);
+    let opening = async {
+        // By then, as a rule, the join waits for the room.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        opening.open();
+    };
+    let (joined, ()) = tokio::join!(joining, opening);
+    assert_eq!(rev(&joined), 3);
+    alice.say(&conversation, "three").await;
+    assert_eq!(bob.revs_until(4).await, [2, 3, 4]);
+}
