@@ -1,6 +1,6 @@
 //! One socket's way in: token → session → calls, one after the other, each acked exactly once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -8,6 +8,7 @@ use switchboard_messaging::auth::{AuthFailure, Verifier};
 use switchboard_messaging::hub::{Channel, Room};
 use switchboard_messaging::presence::{organization_channel, user_channel};
 use switchboard_messaging::session::Opening;
+use switchboard_messaging::store::Viewer;
 use switchboard_messaging::{Live, Messaging, Outcome, RoomEffect};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
@@ -19,6 +20,8 @@ use switchboard_socketio::{
 use crate::expiry::Expiry;
 use crate::rooms::{Entry, Rooms, room_name};
 use crate::session::Session;
+use tokio_util::task::TaskTracker;
+
 use crate::{GatewayOptions, NAMESPACE, handshake};
 
 /// What the Socket.IO runtime hands its sockets to.
@@ -29,6 +32,10 @@ pub(crate) struct Door {
     verifier: Live<Verifier>,
     rooms: Rooms,
     expiry: Expiry,
+    /// Counts the calls in flight; closed when the node drains.
+    calls: TaskTracker,
+    /// Held while a user's sockets are counted and one is added.
+    counting: Mutex<()>,
 }
 
 /// A session, and what its socket is to be told first.
@@ -45,6 +52,7 @@ impl Door {
         verifier: Live<Verifier>,
         rooms: Rooms,
         expiry: Expiry,
+        calls: TaskTracker,
     ) -> Self {
         Self {
             options,
@@ -52,6 +60,8 @@ impl Door {
             verifier,
             rooms,
             expiry,
+            calls,
+            counting: Mutex::default(),
         }
     }
 
@@ -64,29 +74,43 @@ impl Door {
             .verify(&token, self.messaging.clock.now())
             .map_err(refused)?;
         let viewer = &actor.viewer;
-        let own_room = room_name(&user_channel(&viewer.organization, &viewer.user));
-        let most = self.options.connections_per_user;
-        if most > 0 && self.rooms.sockets_in(&own_room) >= most {
-            return Err(ErrorObject::forbidden("too many connections of this user"));
-        }
-        let opening = self.messaging.open_session(viewer).await?;
+        self.take_place(viewer, socket)?;
+        // A conversation that is made from here on is told of in these; earlier ones are read.
+        let own = [
+            user_channel(&viewer.organization, &viewer.user),
+            organization_channel(&viewer.organization),
+        ];
+        let entries = own.map(|channel| Entry::new(channel, socket.clone(), 0));
+        self.rooms.enter_all(entries.into()).await;
+        let opening = match self.messaging.open_session(viewer).await {
+            Ok(opening) => opening,
+            Err(error) => {
+                self.rooms.socket_gone(socket.id()).await;
+                return Err(error);
+            }
+        };
         Ok(Opened {
             session: Session::new(actor, socket.id().to_string()),
             opening,
         })
     }
 
-    /// Enters the user's, the organization's and the conversations' rooms; the latter are returned.
+    /// Joins the user's room, in which the user's sockets are counted.
+    fn take_place(&self, viewer: &Viewer, socket: &Socket) -> Result<(), ErrorObject> {
+        let own_room = room_name(&user_channel(&viewer.organization, &viewer.user));
+        let most = self.options.connections_per_user;
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if most > 0 && self.rooms.sockets_in(&own_room) >= most {
+            return Err(ErrorObject::forbidden("too many connections of this user"));
+        }
+        // One that is gone meanwhile is of no more interest.
+        socket.join(&own_room);
+        Ok(())
+    }
+
+    /// Enters the conversations' rooms, which are returned.
     async fn enter_rooms(&self, socket: &Socket, opened: &Opened) -> Vec<ConversationId> {
-        let viewer = opened.session.caller.viewer();
-        let own = [
-            user_channel(&viewer.organization, &viewer.user),
-            organization_channel(&viewer.organization),
-        ];
-        let mut entries: Vec<Entry> = own
-            .into_iter()
-            .map(|channel| Entry::new(channel, socket.clone(), 0))
-            .collect();
+        let mut entries = Vec::new();
         for head in &opened.opening.heads {
             let channel = conversation_channel(opened, head.conversation);
             entries.push(Entry::new(channel, socket.clone(), head.rev));
@@ -122,6 +146,7 @@ impl Door {
     /// comes before the ack which says where its events begin.
     async fn answer(&self, socket: &Socket, opened: &Opened, outcome: Outcome, ack: Option<Ack>) {
         let Outcome { data, room, events } = outcome;
+        self.rooms.note_own(&events);
         let send_ack = move || acknowledge(ack, Ok(data));
         match room {
             None => send_ack(),
@@ -213,6 +238,7 @@ impl Application for Door {
     }
 
     async fn event(&self, socket: Socket, opened: Arc<Opened>, mut event: Event) {
+        let _in_flight = (!self.calls.is_closed()).then(|| self.calls.token());
         let started = Instant::now();
         let ack = event.ack.take();
         let label = ClientEvent::from_name(&event.name).map_or("unknown", ClientEvent::name);

@@ -17,6 +17,7 @@ use switchboard_messaging::{Live, Messaging};
 use switchboard_protocol::ServerEvent;
 use switchboard_socketio::{Io, Packet, Server};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -48,6 +49,8 @@ pub struct GatewayOptions {
 #[derive(Debug)]
 pub struct Gateway {
     server: Server<door::Door>,
+    /// The calls in flight.
+    calls: TaskTracker,
 }
 
 /// What the door leads to.
@@ -77,7 +80,15 @@ impl Gateway {
         let expiry = expiry::Expiry::default();
         let (socketio, window) = (options.socketio.clone(), options.presence_window);
         let clock = Arc::clone(&messaging.clock);
-        let door = door::Door::new(options, messaging, verifier, rooms.clone(), expiry.clone());
+        let calls = TaskTracker::new();
+        let door = door::Door::new(
+            options,
+            messaging,
+            verifier,
+            rooms.clone(),
+            expiry.clone(),
+            calls.clone(),
+        );
         let server = Server::new(socketio, door);
         outlet.open(server.handle());
         tasks.spawn(fanout::run(
@@ -88,7 +99,7 @@ impl Gateway {
             stop.clone(),
         ));
         tasks.spawn(expiry.run(clock, stop));
-        Self { server }
+        Self { server, calls }
     }
 
     /// The routes to be served.
@@ -102,8 +113,10 @@ impl Gateway {
     }
 
     /// Takes no new sockets, tells those that are there, and closes them so that they reconnect
-    /// elsewhere; calls in flight are answered first. Returns within `deadline`.
+    /// elsewhere; calls in flight are answered first, if they take no more than half of `deadline`.
+    /// Returns within `deadline`.
     pub async fn drain(&self, deadline: Duration) {
+        let end = Instant::now() + deadline;
         let io = self.server.handle();
         io.refuse_new();
         let event = ServerEvent::ServerDraining { reconnect_in_ms: 0 };
@@ -113,6 +126,17 @@ impl Gateway {
                 let _ = socket.emit(&packet);
             }
         }
-        io.close(deadline).await;
+        self.calls.close();
+        if tokio::time::timeout(deadline / 2, self.calls.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                calls = self.calls.len(),
+                "draining before all calls were answered"
+            );
+        }
+        io.close(end.saturating_duration_since(Instant::now()))
+            .await;
     }
 }

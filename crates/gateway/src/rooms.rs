@@ -6,6 +6,7 @@
 
 mod following;
 mod jobs;
+mod own;
 mod sequencer;
 mod shard;
 
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NAMESPACE;
+use own::OwnChanges;
 use shard::{Message, Shard};
 
 /// Shards of a node: enough for the cores of large machines, few enough to cost nothing.
@@ -110,6 +112,7 @@ impl Entry {
 pub(crate) struct Rooms {
     shards: Arc<[mpsc::Sender<Message>]>,
     outlet: Outlet,
+    own: OwnChanges,
 }
 
 impl Rooms {
@@ -120,16 +123,24 @@ impl Rooms {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
+        let own = OwnChanges::default();
         let start = |_| {
             let (sender, inbox) = mpsc::channel(SHARD_QUEUE);
-            let shard = Shard::new(messaging.clone(), outlet.clone());
+            let shard = Shard::new(messaging.clone(), outlet.clone(), own.clone());
             tasks.spawn(shard.run(inbox, stop.clone()));
             sender
         };
         Self {
             shards: (0..SHARDS).map(start).collect(),
             outlet: outlet.clone(),
+            own,
         }
+    }
+
+    /// Takes note of what a socket learns by its ack, which is sent right after this: the events
+    /// that tell the others, or what is read in their place, will not tell it again.
+    pub(crate) fn note_own(&self, events: &[BusEvent]) {
+        self.own.note(events);
     }
 
     /// Lets sockets into rooms; returns when all are in (live events flow from then on).

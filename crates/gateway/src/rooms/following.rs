@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use switchboard_messaging::hub::BusEvent;
 use switchboard_socketio::{Packet, SocketId};
+use tokio::time::Instant;
 
 use super::Entry;
 use super::sequencer::Sequencer;
@@ -31,6 +32,10 @@ pub(super) struct Following {
     pub(super) newcomers: Vec<Newcomer>,
     /// A look at the gap, or its repair, is under way.
     pub(super) repairing: bool,
+    /// A job that subscribes it is waiting or under way.
+    pub(super) subscribing: bool,
+    /// Since when nobody is in it or on the way in.
+    pub(super) empty_since: Option<Instant>,
 }
 
 /// A socket whose place in the order is not yet the room's.
@@ -51,6 +56,19 @@ pub(super) enum Waiting {
     Past(Vec<(i64, Packet)>),
 }
 
+impl Newcomer {
+    /// Its socket asks once more. It follows from where it asked first, as one that is in the room
+    /// already does: what came after that has been promised to it.
+    pub(super) fn ask_again(&mut self, mut again: Entry) {
+        if matches!(self.state, Waiting::Room) {
+            self.entry.entered();
+            (self.entry.on_entered, self.entry.done) = (again.on_entered, again.done);
+        } else {
+            again.entered();
+        }
+    }
+}
+
 impl Following {
     pub(super) fn opening() -> Self {
         Self {
@@ -60,6 +78,8 @@ impl Following {
             members: HashSet::new(),
             newcomers: Vec::new(),
             repairing: false,
+            subscribing: true,
+            empty_since: None,
         }
     }
 
@@ -74,8 +94,16 @@ impl Following {
     }
 
     /// What its members just got, kept for those who still wait for what came before it.
-    pub(super) fn keep_for_newcomers(&mut self, rev: i64, packet: &Packet) {
+    pub(super) fn keep_for_newcomers(
+        &mut self,
+        rev: i64,
+        packet: &Packet,
+        except: Option<&SocketId>,
+    ) {
         for newcomer in &mut self.newcomers {
+            if except == Some(newcomer.entry.socket.id()) {
+                continue;
+            }
             if let Waiting::Past(tail) = &mut newcomer.state {
                 tail.push((rev, packet.clone()));
             }
@@ -91,6 +119,12 @@ impl Following {
             .extract_if(.., |n| in_turn(n))
             .map(|newcomer| newcomer.entry)
             .collect()
+    }
+
+    /// The newcomer with this socket.
+    pub(super) fn newcomer(&mut self, id: &SocketId) -> Option<&mut Newcomer> {
+        let mut newcomers = self.newcomers.iter_mut();
+        newcomers.find(|newcomer| newcomer.entry.socket.id() == id)
     }
 
     /// Takes out the newcomer with this socket.

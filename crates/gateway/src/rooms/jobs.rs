@@ -28,8 +28,8 @@ pub(super) enum Done {
     },
     /// It is time to try to subscribe again.
     RetryOpen(Channel),
-    /// It is time to look whether a gap is still there.
-    GapDue(Channel),
+    /// It is time to look whether what was missing up to a `rev` still is.
+    GapDue(Channel, i64),
     /// What is missing was read; `None` when it could not be.
     Repaired(Channel, Option<Vec<Change>>),
     /// What a newcomer lacks was read, up to a `rev`.

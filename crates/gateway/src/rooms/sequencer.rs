@@ -68,7 +68,21 @@ impl<T> Sequencer<T> {
         self.known = self.known.max(rev);
     }
 
-    /// What is missing, as `(after, up to)`: everything that is known to exist, up to what is
+    /// The greatest `rev` that is known to exist.
+    pub(super) fn known(&self) -> i64 {
+        self.known
+    }
+
+    /// The smallest stretch, as `(after, up to)`, that holds everything missing up to a `rev`.
+    pub(super) fn missing(&self, up_to: i64) -> Option<(i64, i64)> {
+        let mut last = up_to.min(self.known);
+        while self.parked.contains_key(&last) {
+            last -= 1;
+        }
+        (last > self.delivered).then_some((self.delivered, last))
+    }
+
+    /// What is missing first, as `(after, up to)`: everything that is known to exist, up to what is
     /// parked first, and is not delivered.
     pub(super) fn gap(&self) -> Option<(i64, i64)> {
         let up_to = self
@@ -110,6 +124,25 @@ mod tests {
         order.offer(2, 2);
         order.offer(3, 3);
         assert_eq!(order.gap(), None);
+    }
+
+    #[test]
+    fn what_is_missing_up_to_a_rev_is_found_in_one_stretch() {
+        let mut order = Sequencer::new(1);
+        for rev in [3, 5, 6, 9] {
+            order.offer(rev, rev);
+        }
+        assert_eq!(order.missing(9), Some((1, 8)));
+        assert_eq!(order.missing(6), Some((1, 4)));
+        assert_eq!(order.missing(3), Some((1, 2)));
+        order.offer(2, 2);
+        assert_eq!(order.missing(3), None);
+        // Those that are parked are delivered as they came, not as they were read.
+        assert_eq!(
+            order.offer(4, -4),
+            Offered::Ready(vec![(4, -4), (5, 5), (6, 6)])
+        );
+        assert_eq!(order.missing(6), None);
     }
 
     #[test]

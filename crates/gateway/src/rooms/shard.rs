@@ -1,18 +1,21 @@
 //! The task that some of the rooms belong to.
 
+mod gaps;
+
 use std::collections::{HashMap, HashSet};
 
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
-use switchboard_messaging::store::Change;
 use switchboard_protocol::{ConversationId, DeliveryClass};
 use switchboard_socketio::{Packet, Socket, SocketId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::following::{Following, Newcomer, Phase, Waiting};
 use super::jobs::{self, Done};
+use super::own::OwnChanges;
 use super::sequencer::{Offered, Sequencer};
 use super::{Entry, Outlet, room_name};
 use crate::NAMESPACE;
@@ -31,6 +34,7 @@ pub(super) enum Message {
 pub(super) struct Shard {
     app: Messaging,
     outlet: Outlet,
+    own: OwnChanges,
     rooms: HashMap<Channel, Following>,
     /// Which rooms a socket is in or on the way into.
     by_socket: HashMap<SocketId, HashSet<Channel>>,
@@ -40,11 +44,12 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(app: Messaging, outlet: Outlet) -> Self {
+    pub(super) fn new(app: Messaging, outlet: Outlet, own: OwnChanges) -> Self {
         let (rooms, by_socket) = (HashMap::new(), HashMap::new());
         Self {
             app,
             outlet,
+            own,
             rooms,
             by_socket,
             to_open: Vec::new(),
@@ -98,11 +103,15 @@ impl Shard {
                 }
             }
             Done::RetryOpen(channel) => {
-                if self.rooms.contains_key(&channel) {
+                // One that is being left is opened again, if need be, when it is.
+                if let Some(room) = self.rooms.get_mut(&channel)
+                    && room.phase == Phase::Live
+                {
+                    room.subscribing = true;
                     self.to_open.push(channel);
                 }
             }
-            Done::GapDue(channel) => self.repair(channel),
+            Done::GapDue(channel, up_to) => self.repair(channel, up_to),
             Done::Repaired(channel, changes) => self.repaired(&channel, changes),
             Done::Past {
                 channel,
@@ -132,13 +141,14 @@ impl Shard {
             self.to_open.push(channel.clone());
             Following::opening()
         });
+        room.empty_since = None;
         if room.members.contains(&id) {
             entry.entered();
             return;
         }
-        // Somebody who asks twice is let in as asked last.
-        if let Some(mut earlier) = room.take_newcomer(&id) {
-            earlier.entry.entered();
+        if let Some(earlier) = room.newcomer(&id) {
+            earlier.ask_again(entry);
+            return;
         }
         self.by_socket
             .entry(id)
@@ -220,7 +230,15 @@ impl Shard {
             newcomer.entry.entered();
         }
         if room.is_empty() && room.phase == Phase::Live {
-            let due = Done::LingerOver(channel.clone());
+            self.linger(channel.clone());
+        }
+    }
+
+    /// Nobody is in the room: it is closed if that stays so.
+    fn linger(&mut self, channel: Channel) {
+        if let Some(room) = self.rooms.get_mut(&channel) {
+            room.empty_since = Some(Instant::now());
+            let due = Done::LingerOver(channel);
             self.jobs.spawn(jobs::after(jobs::LINGER, due));
         }
     }
@@ -250,15 +268,16 @@ impl Shard {
                 room.sequencer = Some(Sequencer::new(head.or(told).unwrap_or_default()));
             }
         }
-        room.phase = Phase::Live;
+        (room.phase, room.subscribing) = (Phase::Live, false);
         let early = std::mem::take(&mut room.early);
         self.place_newcomers(&channel);
         for event in early {
             self.event(event);
         }
-        if self.rooms.get(&channel).is_some_and(Following::is_empty) {
-            self.jobs
-                .spawn(jobs::after(jobs::LINGER, Done::LingerOver(channel)));
+        match self.rooms.get(&channel) {
+            Some(room) if !room.is_empty() => {}
+            Some(room) if room.empty_since.is_none() => self.linger(channel),
+            _ => self.close_if_empty(channel),
         }
     }
 
@@ -266,6 +285,10 @@ impl Shard {
         if let Some(room) = self.rooms.get_mut(&channel)
             && room.is_empty()
             && room.phase == Phase::Live
+            // Or it would be subscribed after all, with nobody to unsubscribe it.
+            && !room.subscribing
+            // It may have been left, entered and left again since this was asked for.
+            && room.empty_since.is_some_and(|since| since.elapsed() >= jobs::LINGER)
         {
             room.phase = Phase::Closing;
             self.jobs.spawn(jobs::close(self.app.clone(), channel));
@@ -321,7 +344,8 @@ impl Shard {
                 return;
             };
             if let Some(packet) = packet {
-                room.keep_for_newcomers(rev, &packet);
+                let except = event.except.as_deref().map(SocketId::from);
+                room.keep_for_newcomers(rev, &packet, except.as_ref());
             }
             let in_turn = room.take_those_in_turn(rev);
             self.admit_all(channel, in_turn);
@@ -351,112 +375,5 @@ impl Shard {
         metrics::histogram!("switchboard_fanout_latency_seconds")
             .record(self.app.clock.now().since(event.at));
         Some(packet)
-    }
-
-    // --- gaps
-
-    /// When something is missing, gives it a moment to come by itself.
-    fn watch_gap(&mut self, channel: &Channel) {
-        let Some(room) = self.rooms.get_mut(channel) else {
-            return;
-        };
-        let has_gap = room
-            .sequencer
-            .as_ref()
-            .is_some_and(|sequencer| sequencer.gap().is_some());
-        if has_gap && !room.repairing {
-            room.repairing = true;
-            let due = Done::GapDue(channel.clone());
-            self.jobs.spawn(jobs::after(jobs::PATIENCE, due));
-        }
-    }
-
-    fn repair(&mut self, channel: Channel) {
-        let Some(room) = self.rooms.get_mut(&channel) else {
-            return;
-        };
-        match room.sequencer.as_ref().and_then(Sequencer::gap) {
-            None => room.repairing = false,
-            Some(gap) => {
-                self.jobs
-                    .spawn(jobs::repair(self.app.clone(), channel, gap));
-            }
-        }
-    }
-
-    fn repaired(&mut self, channel: &Channel, changes: Option<Vec<Change>>) {
-        let Some(changes) = changes else {
-            let due = Done::GapDue(channel.clone());
-            self.jobs.spawn(jobs::after(jobs::RETRY, due));
-            return;
-        };
-        for change in changes {
-            let Some(event) = self.as_event(channel, &change) else {
-                continue;
-            };
-            let Some(room) = self.rooms.get_mut(channel) else {
-                return;
-            };
-            let Some(sequencer) = room.sequencer.as_mut() else {
-                return;
-            };
-            if let Offered::Ready(ready) = sequencer.offer(change.rev, event) {
-                metrics::counter!("switchboard_gaps_repaired_total").increment(1);
-                self.deliver_all(channel, ready);
-            }
-        }
-        if let Some(room) = self.rooms.get_mut(channel) {
-            room.repairing = false;
-        }
-        self.watch_gap(channel);
-    }
-
-    fn as_event(&self, channel: &Channel, change: &Change) -> Option<BusEvent> {
-        let Room::Conversation(conversation) = channel.room else {
-            return None;
-        };
-        let (organization, now) = (&channel.organization, self.app.clock.now());
-        let event = switchboard_messaging::publish::to_conversation(
-            organization,
-            conversation,
-            &change.event,
-            None,
-            now,
-        );
-        event.ok().map(|event| BusEvent {
-            rev: Some(change.rev),
-            ..event
-        })
-    }
-
-    /// What a newcomer lacked was read: it gets that, then what the room got meanwhile, and is in.
-    fn past(&mut self, channel: &Channel, id: &SocketId, changes: Option<Vec<Change>>, up_to: i64) {
-        let Some(room) = self.rooms.get_mut(channel) else {
-            return;
-        };
-        let Some(Newcomer {
-            entry,
-            state: Waiting::Past(tail),
-        }) = room.take_newcomer(id)
-        else {
-            return;
-        };
-        let Some(changes) = changes else {
-            // It cannot be let in with a gap; its client reconnects and begins anew.
-            entry.socket.close();
-            self.forget(channel, id);
-            return;
-        };
-        for change in &changes {
-            let event = &change.event;
-            if let Ok(packet) = Packet::event(NAMESPACE, event.name(), event) {
-                // A socket that is gone or full is closed by the runtime.
-                let _ = entry.socket.emit(&packet);
-            }
-        }
-        for (_, packet) in tail.iter().filter(|(rev, _)| *rev > up_to) {
-            let _ = entry.socket.emit(packet);
-        }
-        self.admit_all(channel, vec![entry]);
     }
 }

@@ -1,5 +1,15 @@
 //! Nodes in one process, with real sockets on a real store: what clients see of them.
 
+#![expect(clippy::unwrap_used, reason = "everything in this file is a test")]
+
+mod door;
+mod draining;
+mod entering;
+mod limits;
 mod ordering;
+mod presence;
+mod rooms;
 mod storm;
 mod support;
+mod typing;
+mod without_hub;

@@ -33,8 +33,8 @@ async fn talk(client: &Client, conversation: &str, mut rng: StdRng) -> Vec<i64> 
     let mut own: Vec<Value> = Vec::new();
     let mut revs = Vec::new();
     for number in 0..CALLS {
-        let earlier = own.iter().map(|message| message["id"].clone());
-        let earlier = earlier.last().filter(|_| rng.random_bool(0.4));
+        let mut earlier = own.iter().map(|message| message["id"].clone());
+        let earlier = earlier.next_back().filter(|_| rng.random_bool(0.4));
         let message = match earlier {
             None => client.say(conversation, &format!("number {number}")).await,
             Some(id) if rng.random_bool(0.7) => {
@@ -84,16 +84,16 @@ async fn every_socket_on_every_node_sees_every_rev_once_and_in_order() {
         .collect();
     let others: Vec<&str> = names.iter().map(String::as_str).collect();
     let conversation = host.group(&others).await;
-    let mut senders = Vec::new();
+    let mut talkers = Vec::new();
     for (index, name) in names.iter().enumerate() {
-        senders.push(cluster.node(index % NODES + 1).connect(name).await);
+        talkers.push(cluster.node(index % NODES + 1).connect(name).await);
     }
     for number in 1..=NODES {
         let mut rng = StdRng::seed_from_u64(rng.random());
         cluster.node(number).hub.treat_revs(move |_| fate(&mut rng));
     }
 
-    let talks = senders
+    let talks = talkers
         .iter()
         .map(|client| talk(client, &conversation, StdRng::seed_from_u64(rng.random())));
     let own = futures_util::future::join_all(talks).await;
@@ -105,10 +105,10 @@ async fn every_socket_on_every_node_sees_every_rev_once_and_in_order() {
     let last = end["rev"].as_i64().unwrap();
     assert_eq!(last as usize, NODES * SENDERS_PER_NODE * CALLS + 2);
 
-    for (client, own) in senders.iter_mut().zip(own) {
+    for (client, own) in talkers.iter_mut().zip(own) {
         let own: BTreeSet<i64> = own.into_iter().collect();
         let expected: Vec<i64> = (2..=last).filter(|rev| !own.contains(rev)).collect();
-        let seen = events_until(client, "the end").await;
-        assert_eq!(seen, expected, "seed {seed}");
+        let heard = events_until(client, "the end").await;
+        assert_eq!(heard, expected, "seed {seed}");
     }
 }

@@ -93,6 +93,18 @@ impl Client {
         revs
     }
 
+    /// The `rev`s of the sequenced events that the server had sent when it answered this.
+    pub(crate) async fn revs_so_far(&mut self) -> Vec<i64> {
+        // Its ack comes after whatever was sent before.
+        self.call("presence:user-status", json!({"userId": "nobody"}))
+            .await;
+        let mut revs = Vec::new();
+        while let Some(event) = self.next_event(Duration::ZERO).await {
+            revs.extend(is_sequenced(&event).then(|| rev_of(&event)));
+        }
+        revs
+    }
+
     /// Nothing called `name` comes within `time`.
     pub(crate) async fn hears_nothing_of(&mut self, name: &str, time: Duration) {
         let end = tokio::time::Instant::now() + time;

@@ -151,7 +151,6 @@ pub(crate) struct Node {
     pub(crate) url: String,
     pub(crate) hub: Arc<FaultyHub>,
     pub(crate) store: Arc<FaultyStore>,
-    pub(crate) messaging: Messaging,
     pub(crate) gateway: Gateway,
     clock: Arc<dyn Clock>,
     signer: Signer,
@@ -176,7 +175,7 @@ impl Node {
         let messaging = messaging(setup, (&store, &hub), &(tasks.clone(), stop.clone()));
         let keys = KeyRing::new(Some(SECRET), None, &[]).unwrap();
         let parts = Parts {
-            messaging: messaging.clone(),
+            messaging,
             verifier: Live::new(Verifier::new(keys, AuthOptions::default())),
             inbound,
             tasks: tasks.clone(),
@@ -203,7 +202,6 @@ impl Node {
             url,
             hub,
             store,
-            messaging,
             gateway,
             clock: Arc::clone(&setup.clock),
             signer: Signer::new(SECRET, &[], AuthOptions::default()),

@@ -52,7 +52,8 @@ impl FaultyStore {
         })
     }
 
-    /// From now on the answers of `method` wait at this gate, after they were read.
+    /// From now on the answers of `method` wait at this gate, after they were read. With
+    /// `before ` in front, the call waits and reads later.
     pub(crate) fn gate(&self, method: &'static str) -> Arc<Gate> {
         let gate = Arc::new(Gate {
             reached: Notify::new(),
@@ -68,7 +69,8 @@ impl FaultyStore {
         *self.broken.lock().unwrap() = method;
     }
 
-    fn check(&self, method: &str) -> StoreResult<()> {
+    async fn check(&self, method: &str) -> StoreResult<()> {
+        self.pass(&format!("before {method}")).await;
         if *self.broken.lock().unwrap() == Some(method) {
             return Err(StoreError::Unavailable("told to fail".to_owned()));
         }
@@ -88,7 +90,7 @@ impl FaultyStore {
 #[async_trait]
 impl Store for FaultyStore {
     async fn create_conversation(&self, new: NewConversation) -> StoreResult<Created> {
-        self.check("create_conversation")?;
+        self.check("create_conversation").await?;
         let answer = self.store.create_conversation(new).await;
         self.pass("create_conversation").await;
         answer
@@ -99,7 +101,7 @@ impl Store for FaultyStore {
         viewer: &Viewer,
         conversation: ConversationId,
     ) -> StoreResult<Option<Membership>> {
-        self.check("membership")?;
+        self.check("membership").await?;
         let answer = self.store.membership(viewer, conversation).await;
         self.pass("membership").await;
         answer
@@ -110,14 +112,14 @@ impl Store for FaultyStore {
         viewer: &Viewer,
         conversation: ConversationId,
     ) -> StoreResult<Option<ConversationView>> {
-        self.check("view")?;
+        self.check("view").await?;
         let answer = self.store.view(viewer, conversation).await;
         self.pass("view").await;
         answer
     }
 
     async fn list(&self, viewer: &Viewer, page: ListPage) -> StoreResult<Vec<ConversationView>> {
-        self.check("list")?;
+        self.check("list").await?;
         let answer = self.store.list(viewer, page).await;
         self.pass("list").await;
         answer
@@ -129,14 +131,14 @@ impl Store for FaultyStore {
         conversation: ConversationId,
         limit: i64,
     ) -> StoreResult<Vec<Member>> {
-        self.check("members")?;
+        self.check("members").await?;
         let answer = self.store.members(organization, conversation, limit).await;
         self.pass("members").await;
         answer
     }
 
     async fn heads_of(&self, viewer: &Viewer, limit: i64) -> StoreResult<Vec<Head>> {
-        self.check("heads_of")?;
+        self.check("heads_of").await?;
         let answer = self.store.heads_of(viewer, limit).await;
         self.pass("heads_of").await;
         answer
@@ -147,35 +149,35 @@ impl Store for FaultyStore {
         organization: &OrganizationId,
         conversations: &[ConversationId],
     ) -> StoreResult<Vec<Head>> {
-        self.check("heads")?;
+        self.check("heads").await?;
         let answer = self.store.heads(organization, conversations).await;
         self.pass("heads").await;
         answer
     }
 
     async fn total_unread(&self, viewer: &Viewer) -> StoreResult<i64> {
-        self.check("total_unread")?;
+        self.check("total_unread").await?;
         let answer = self.store.total_unread(viewer).await;
         self.pass("total_unread").await;
         answer
     }
 
     async fn append(&self, new: NewMessage) -> StoreResult<Appended> {
-        self.check("append")?;
+        self.check("append").await?;
         let answer = self.store.append(new).await;
         self.pass("append").await;
         answer
     }
 
     async fn edit(&self, edit: Edit) -> StoreResult<Message> {
-        self.check("edit")?;
+        self.check("edit").await?;
         let answer = self.store.edit(edit).await;
         self.pass("edit").await;
         answer
     }
 
     async fn delete(&self, deletion: Deletion) -> StoreResult<Deleted> {
-        self.check("delete")?;
+        self.check("delete").await?;
         let answer = self.store.delete(deletion).await;
         self.pass("delete").await;
         answer
@@ -186,7 +188,7 @@ impl Store for FaultyStore {
         organization: &OrganizationId,
         message: MessageId,
     ) -> StoreResult<Option<Message>> {
-        self.check("message")?;
+        self.check("message").await?;
         let answer = self.store.message(organization, message).await;
         self.pass("message").await;
         answer
@@ -197,7 +199,7 @@ impl Store for FaultyStore {
         organization: &OrganizationId,
         messages: &[MessageId],
     ) -> StoreResult<Vec<(ConversationId, i64)>> {
-        self.check("positions")?;
+        self.check("positions").await?;
         let answer = self.store.positions(organization, messages).await;
         self.pass("positions").await;
         answer
@@ -210,7 +212,7 @@ impl Store for FaultyStore {
         window: Window,
         limit: i64,
     ) -> StoreResult<Vec<Message>> {
-        self.check("history")?;
+        self.check("history").await?;
         let answer = self
             .store
             .history(organization, conversation, window, limit)
@@ -226,7 +228,7 @@ impl Store for FaultyStore {
         after_rev: i64,
         limit: i64,
     ) -> StoreResult<SyncPage> {
-        self.check("sync")?;
+        self.check("sync").await?;
         let answer = self
             .store
             .sync(organization, conversation, after_rev, limit)
@@ -236,7 +238,7 @@ impl Store for FaultyStore {
     }
 
     async fn advance(&self, advance: Advance) -> StoreResult<Advanced> {
-        self.check("advance")?;
+        self.check("advance").await?;
         let answer = self.store.advance(advance).await;
         self.pass("advance").await;
         answer
@@ -249,7 +251,7 @@ impl Store for FaultyStore {
         after_rev: i64,
         up_to_rev: i64,
     ) -> StoreResult<Vec<Change>> {
-        self.check("changes")?;
+        self.check("changes").await?;
         let answer = self
             .store
             .changes(organization, conversation, after_rev, up_to_rev)
@@ -259,7 +261,7 @@ impl Store for FaultyStore {
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        self.check("ping")?;
+        self.check("ping").await?;
         let answer = self.store.ping().await;
         self.pass("ping").await;
         answer

@@ -1,0 +1,140 @@
+//! What the hub did not bring, or not in time, and what newcomers lack: it is read from the store.
+
+use switchboard_messaging::hub::{BusEvent, Channel, Room};
+use switchboard_messaging::store::Change;
+use switchboard_socketio::{Packet, SocketId};
+
+use super::super::following::{Newcomer, Waiting};
+use super::super::jobs::{self, Done};
+use super::super::sequencer::{Offered, Sequencer};
+use super::Shard;
+use crate::NAMESPACE;
+
+impl Shard {
+    /// When something is missing, gives it a moment to come by itself.
+    pub(super) fn watch_gap(&mut self, channel: &Channel) {
+        let Some(room) = self.rooms.get_mut(channel) else {
+            return;
+        };
+        let gapped = room.sequencer.as_ref().filter(|s| s.gap().is_some());
+        if let Some(sequencer) = gapped
+            && !room.repairing
+        {
+            let due = Done::GapDue(channel.clone(), sequencer.known());
+            room.repairing = true;
+            self.jobs.spawn(jobs::after(jobs::PATIENCE, due));
+        }
+    }
+
+    /// Asks the store for everything that is still missing up to what was known when the wait
+    /// began. One gap at a time would fall behind when many events are lost.
+    pub(super) fn repair(&mut self, channel: Channel, up_to: i64) {
+        let Some(room) = self.rooms.get_mut(&channel) else {
+            return;
+        };
+        let missing = room.sequencer.as_ref().and_then(|s| s.missing(up_to));
+        match missing {
+            None => {
+                room.repairing = false;
+                self.watch_gap(&channel);
+            }
+            Some(gap) => {
+                self.jobs
+                    .spawn(jobs::repair(self.app.clone(), channel, gap));
+            }
+        }
+    }
+
+    pub(super) fn repaired(&mut self, channel: &Channel, changes: Option<Vec<Change>>) {
+        let Some(changes) = changes else {
+            let room = self.rooms.get(channel);
+            let known = room
+                .and_then(|room| room.sequencer.as_ref())
+                .map(Sequencer::known);
+            let due = Done::GapDue(channel.clone(), known.unwrap_or_default());
+            self.jobs.spawn(jobs::after(jobs::RETRY, due));
+            return;
+        };
+        for change in changes {
+            let Some(event) = self.as_event(channel, &change) else {
+                continue;
+            };
+            let Some(room) = self.rooms.get_mut(channel) else {
+                return;
+            };
+            let Some(sequencer) = room.sequencer.as_mut() else {
+                return;
+            };
+            if let Offered::Ready(ready) = sequencer.offer(change.rev, event) {
+                metrics::counter!("switchboard_gaps_repaired_total").increment(1);
+                self.deliver_all(channel, ready);
+            }
+        }
+        if let Some(room) = self.rooms.get_mut(channel) {
+            room.repairing = false;
+        }
+        self.watch_gap(channel);
+    }
+
+    fn as_event(&self, channel: &Channel, change: &Change) -> Option<BusEvent> {
+        let Room::Conversation(conversation) = channel.room else {
+            return None;
+        };
+        let (organization, now) = (&channel.organization, self.app.clock.now());
+        let maker = self.own.maker(conversation, change.rev);
+        let event = switchboard_messaging::publish::to_conversation(
+            organization,
+            conversation,
+            &change.event,
+            maker.as_ref().map(SocketId::as_str),
+            now,
+        );
+        event.ok().map(|event| BusEvent {
+            rev: Some(change.rev),
+            ..event
+        })
+    }
+
+    /// What a newcomer lacked was read: it gets that, then what the room got meanwhile, and is in.
+    pub(super) fn past(
+        &mut self,
+        channel: &Channel,
+        id: &SocketId,
+        changes: Option<Vec<Change>>,
+        up_to: i64,
+    ) {
+        let Some(room) = self.rooms.get_mut(channel) else {
+            return;
+        };
+        let Some(Newcomer {
+            entry,
+            state: Waiting::Past(tail),
+        }) = room.take_newcomer(id)
+        else {
+            return;
+        };
+        let Some(changes) = changes else {
+            // It cannot be let in with a gap; its client reconnects and begins anew.
+            entry.socket.close();
+            self.forget(channel, id);
+            return;
+        };
+        let Room::Conversation(conversation) = channel.room else {
+            return;
+        };
+        for change in &changes {
+            let event = &change.event;
+            if self.own.maker(conversation, change.rev).as_ref() == Some(id) {
+                continue;
+            }
+            if let Ok(packet) = Packet::event(NAMESPACE, event.name(), event) {
+                // A socket that is gone or full is closed by the runtime.
+                let _ = entry.socket.emit(&packet);
+            }
+        }
+        for (_, packet) in tail.iter().filter(|(rev, _)| *rev > up_to) {
+            let _ = entry.socket.emit(packet);
+        }
+        self.admit_all(channel, vec![entry]);
+    }
+}

@@ -1,0 +1,119 @@
+//! What calls cost, and what operators forbid.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use switchboard_messaging::clock::ManualClock;
+use switchboard_messaging::{Rate, Rules};
+use switchboard_protocol::Timestamp;
+
+use crate::support::{Cluster, Setup, rates};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn manual_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)))
+}
+
+#[tokio::test]
+async fn a_call_costs_before_it_is_looked_at_and_on_all_nodes_together() {
+    let clock = manual_clock();
+    let setup = Setup {
+        clock: Arc::clone(&clock) as _,
+        rates: rates(&[("message:send", Rate::new(2, MINUTE))]),
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(2, setup).await;
+    let mut alice = cluster.node(1).connect("alice").await;
+    let elsewhere = cluster.node(2).connect("alice").await;
+    let conversation = alice.group(&["bob"]).await;
+    for client in [&alice, &elsewhere] {
+        let error = client.refused("message:send", json!({})).await;
+        assert_eq!(error["code"], "VALIDATION_FAILED");
+    }
+    let good = json!({"conversationId": conversation, "content": "hello"});
+    let error = alice.refused("message:send", good.clone()).await;
+    assert_eq!(error["code"], "RATE_LIMITED");
+    assert_eq!(error["retryAfterMs"], 30_000);
+    let event = alice.wait_for("rate-limit-exceeded").await;
+    assert_eq!(*event.payload(), error);
+    // Malformed ones are refused for the same reason: nobody looks at them.
+    let error = elsewhere.refused("message:send", json!({})).await;
+    assert_eq!(error["code"], "RATE_LIMITED");
+
+    clock.advance(MINUTE / 2);
+    alice.ok("message:send", good).await;
+}
+
+#[tokio::test]
+async fn unknown_events_cost_too() {
+    let setup = Setup {
+        clock: manual_clock(),
+        rates: rates(&[("unknown", Rate::new(2, MINUTE))]),
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(1, setup).await;
+    let alice = cluster.node(1).connect("alice").await;
+    for (event, code) in [
+        ("no:such", "NOT_FOUND"),
+        ("nor:such", "NOT_FOUND"),
+        ("no:such", "RATE_LIMITED"),
+    ] {
+        let error = alice.refused(event, json!({})).await;
+        assert_eq!(error["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn a_message_can_be_edited_within_the_window_and_not_after_it() {
+    let clock = manual_clock();
+    let rules = Rules {
+        edit_window: Some(MINUTE),
+        ..Rules::default()
+    };
+    let setup = Setup {
+        clock: Arc::clone(&clock) as _,
+        rules,
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(1, setup).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let conversation = alice.group(&["bob"]).await;
+    let message = alice.say(&conversation, "hello").await;
+    let edit = json!({"messageId": message["id"], "content": "hi"});
+    clock.advance(MINUTE);
+    alice.ok("message:edit", edit.clone()).await;
+    clock.advance(Duration::from_millis(1));
+    let error = alice.refused("message:edit", edit).await;
+    assert_eq!(error["code"], "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn nothing_can_be_deleted_where_deletion_is_disabled() {
+    let rules = Rules {
+        deletion: false,
+        ..Rules::default()
+    };
+    let setup = Setup {
+        rules,
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(1, setup).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let conversation = alice.group(&["bob"]).await;
+    let message = alice.say(&conversation, "hello").await;
+    let delete = json!({"messageId": message["id"]});
+    let error = alice.refused("message:delete", delete.clone()).await;
+    assert_eq!(error["code"], "FORBIDDEN");
+    let call = json!({"conversationId": conversation});
+    let history = alice.ok("message:history", call).await;
+    assert_eq!(history["messages"][0]["content"], "hello");
+
+    // In another organization it is not there, rather than forbidden.
+    let node = cluster.node(1);
+    let stranger = node.token("alice", "globex", MINUTE);
+    let stranger = node.connect_with(&stranger).await.unwrap();
+    let error = stranger.refused("message:delete", delete).await;
+    assert_eq!(error["code"], "NOT_FOUND");
+}
