@@ -63,11 +63,12 @@ impl Reload {
         let verifier = keys::verifier(&settings, secret.or(kept).as_ref())?;
         let level = settings.telemetry.log_level.as_str();
         logs.set_level(level).map_err(anyhow::Error::from)?;
-        self.live.0.set(verifier);
+        let (live_verifier, live_origins, shown) = &self.live;
+        live_verifier.set(verifier);
         self.messaging.rules.set(parts::rules(&settings));
         self.messaging.rates.set(parts::rates(&settings));
-        self.live.2.set(settings.render_show());
-        self.live.1.set(Origins::new(&settings));
+        shown.set(settings.render_show());
+        live_origins.set(Origins::new(&settings));
         let changed = self.settings.changed_keys(&settings);
         let (taken, ignored): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|key| key.reloadable);
