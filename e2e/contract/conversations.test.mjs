@@ -156,6 +156,27 @@ stories("conversations", {}, (story) => {
     assert.deepEqual(alice.collected("conversation:created"), []);
   });
 
+  story("who was told of a conversation gets what comes next, even if it is not kept for anybody", async (scene) => {
+    const lost = [];
+    const couple = async (n) => {
+      const [alice, bob] = await Promise.all([
+        scene.connect(`alice-${n}`, { node: 0 }),
+        scene.connect(`bob-${n}`, { node: 1 }),
+      ]);
+      for (let round = 0; round < 3; round += 1) {
+        const context = { type: "round", id: `${round}` };
+        const call = { kind: "direct", participantIds: [bob.user], context };
+        const { id: conversationId } = (await alice.ok("conversation:create", call)).conversation;
+        await bob.next("conversation:created", ({ conversation }) => conversation.id === conversationId);
+        await alice.ok("message:typing", { conversationId, isTyping: true });
+        const isIt = (event) => event.conversationId === conversationId && event.isTyping;
+        await bob.next("message:typing", isIt, 2_000).catch(() => lost.push(`${n}.${round}`));
+      }
+    };
+    await Promise.all(Array.from({ length: 30 }, (_, n) => couple(n)));
+    assert.deepEqual(lost, [], "these were not told that somebody types");
+  });
+
   story("who leaves hears nothing live, stays a member, and catches up when joining again", async (scene) => {
     const { alice, bob, conversationId } = await scene.aliceAndBob();
     await send(alice, conversationId, "one");

@@ -4,11 +4,19 @@ import { hears, pause, send, stories } from "../support/story.mjs";
 
 const TTL_MS = 5_000;
 
+/** Alice and bob, after a first word: both are surely in the room. */
+async function inConversation(scene) {
+  const parts = await scene.aliceAndBob();
+  await send(parts.alice, parts.conversationId, "hello");
+  await hears(parts.bob, "hello");
+  return parts;
+}
+
 stories("typing", { concurrency: 32 }, (story) => {
   const states = (client) => client.collected("message:typing").map(({ isTyping }) => isTyping);
 
   story("typing goes on and off, once each, to the others only", async (scene) => {
-    const { alice, bob, conversationId } = await scene.aliceAndBob();
+    const { alice, bob, conversationId } = await inConversation(scene);
     const type = (isTyping) => alice.ok("message:typing", { conversationId, isTyping });
     assert.deepEqual(await type(true), {});
     const expected = { conversationId, userId: alice.user };
@@ -23,7 +31,7 @@ stories("typing", { concurrency: 32 }, (story) => {
   });
 
   story("typing ends by itself, once", async (scene) => {
-    const { alice, bob, conversationId } = await scene.aliceAndBob();
+    const { alice, bob, conversationId } = await inConversation(scene);
     const began = Date.now();
     await alice.ok("message:typing", { conversationId, isTyping: true });
     await bob.next("message:typing", ({ isTyping }) => isTyping);
@@ -35,10 +43,10 @@ stories("typing", { concurrency: 32 }, (story) => {
   });
 
   story("who goes on typing is not announced again, and not as done", async (scene) => {
-    const { alice, bob, conversationId } = await scene.aliceAndBob();
+    const { alice, bob, conversationId } = await inConversation(scene);
     const type = () => alice.ok("message:typing", { conversationId, isTyping: true });
     await type();
-    await bob.next("message:typing");
+    await bob.next("message:typing", ({ isTyping }) => isTyping);
     await pause(TTL_MS * 0.6);
     await type();
     await bob.quiet(TTL_MS * 0.7, "message:typing");
@@ -47,7 +55,7 @@ stories("typing", { concurrency: 32 }, (story) => {
   });
 
   story("who disconnects has stopped typing, once", async (scene) => {
-    const { alice, bob, conversationId } = await scene.aliceAndBob();
+    const { alice, bob, conversationId } = await inConversation(scene);
     await alice.ok("message:typing", { conversationId, isTyping: true });
     await bob.next("message:typing", ({ isTyping }) => isTyping);
     const left = Date.now();
@@ -59,7 +67,7 @@ stories("typing", { concurrency: 32 }, (story) => {
   });
 
   story("typing is a matter of one conversation", async (scene) => {
-    const { alice, bob, conversationId } = await scene.aliceAndBob();
+    const { alice, bob, conversationId } = await inConversation(scene);
     const carol = await scene.connect("carol");
     const group = await scene.group(alice, ["carol"]);
     await carol.next("conversation:created");
@@ -71,7 +79,7 @@ stories("typing", { concurrency: 32 }, (story) => {
   });
 
   story("the sixth call within ten seconds is one too many", async (scene) => {
-    const { alice, conversationId } = await scene.aliceAndBob();
+    const { alice, conversationId } = await inConversation(scene);
     const desk = await scene.connect("alice", { node: 1 });
     const calls = Array.from({ length: 6 }, (_, n) =>
       (n % 2 ? desk : alice).call("message:typing", { conversationId, isTyping: true }),
