@@ -127,18 +127,67 @@ fn ack_id(text: &str) -> Result<(Option<u64>, &str), DecodeError> {
     Ok((Some(id), &text[end..]))
 }
 
+/// JavaScript writes half of a surrogate pair (text that was cut in the middle of an emoji) as a
+/// lone `\ud83d`, which JSON allows and Rust's strings do not: it becomes U+FFFD, as in a
+/// `TextEncoder`.
+fn json<T: serde::de::DeserializeOwned>(payload: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(payload).or_else(|error| match whole_surrogates(payload) {
+        Some(mended) => serde_json::from_str(&mended),
+        None => Err(error),
+    })
+}
+
+/// The text with lone surrogates replaced; `None` when it has none.
+fn whole_surrogates(json: &str) -> Option<String> {
+    let mut out = String::with_capacity(json.len());
+    let mut mended = false;
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = match surrogate(rest) {
+            Some(0xD800..=0xDBFF) => match rest.get(6..).and_then(surrogate) {
+                Some(0xDC00..=0xDFFF) => 12,
+                _ => 0,
+            },
+            Some(_) => 0,
+            // The backslash and what it escapes.
+            None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+        };
+        if length == 0 {
+            out.push_str("\\ufffd");
+            mended = true;
+        } else {
+            out.push_str(&rest[..length]);
+        }
+        rest = &rest[if length == 0 { 6 } else { length }..];
+    }
+    out.push_str(rest);
+    mended.then_some(out)
+}
+
+/// The surrogate that a `\uXXXX` at the start of `text` stands for, if it is one.
+fn surrogate(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let unit = u32::from_str_radix(digits, 16).ok()?;
+    (0xD800..=0xDFFF).contains(&unit).then_some(unit)
+}
+
 fn connect_payload(payload: &str) -> Result<Value, DecodeError> {
     if payload.is_empty() {
         return Ok(Value::Null);
     }
-    match serde_json::from_str(payload)? {
+    match json(payload)? {
         auth @ Value::Object(_) => Ok(auth),
         _ => Err(DecodeError::Payload),
     }
 }
 
 fn event(payload: &str, id: Option<u64>) -> Result<Kind, DecodeError> {
-    let mut args: Vec<Value> = serde_json::from_str(payload)?;
+    let mut args: Vec<Value> = json(payload)?;
     if args.is_empty() {
         return Err(DecodeError::Payload);
     }
@@ -154,7 +203,7 @@ fn event(payload: &str, id: Option<u64>) -> Result<Kind, DecodeError> {
 }
 
 fn ack(payload: &str) -> Result<Kind, DecodeError> {
-    let _args: Vec<serde::de::IgnoredAny> = serde_json::from_str(payload)?;
+    let _args: Vec<serde::de::IgnoredAny> = json(payload)?;
     Ok(Kind::Ack)
 }
 

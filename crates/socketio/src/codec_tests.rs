@@ -156,3 +156,21 @@ proptest! {
         prop_assert_eq!(event_of(&text), ("a".to_owned(), vec![value], Some(id)));
     }
 }
+
+fn first_arg(text: &str) -> Value {
+    match decode(text).unwrap().kind {
+        Kind::Event { args, .. } => args.into_iter().next().unwrap(),
+        other => panic!("{other:?} is no event"),
+    }
+}
+
+#[test]
+fn half_an_emoji_is_read_as_the_replacement_character() {
+    assert_eq!(first_arg(r#"2["e","\ud83d"]"#), json!("\u{fffd}"));
+    assert_eq!(
+        first_arg(r#"2["e","\ude00 \ud83d\ud83d\ude00x"]"#),
+        json!("\u{fffd} \u{fffd}😀x")
+    );
+    assert_eq!(first_arg(r#"2["e","\\ud83d\n"]"#), json!("\\ud83d\n"));
+    assert!(decode(r#"2["e","\ud83d]"#).is_err());
+}

@@ -52,6 +52,8 @@ struct Inner {
     membership: Mutex<Membership>,
     mailbox: mpsc::Sender<Queued>,
     mailbox_bytes: AtomicUsize,
+    /// Events that were received and whose handler has not finished.
+    unhandled: AtomicUsize,
     gone: CancellationToken,
     reason: OnceLock<DisconnectReason>,
 }
@@ -98,6 +100,7 @@ impl Socket {
             membership: Mutex::default(),
             mailbox,
             mailbox_bytes: AtomicUsize::new(0),
+            unhandled: AtomicUsize::new(0),
             gone: CancellationToken::new(),
             reason: OnceLock::new(),
         };
@@ -328,7 +331,19 @@ impl Socket {
         self.inner
             .mailbox
             .try_send(queued)
-            .map_err(|_| Undelivered::Overflow)
+            .map_err(|_| Undelivered::Overflow)?;
+        self.inner.unhandled.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Whether every event that was received has been handled.
+    pub fn is_idle(&self) -> bool {
+        !self.is_connected() || self.inner.unhandled.load(Ordering::Acquire) == 0
+    }
+
+    /// To be called for each event whose handler has finished.
+    pub(crate) fn handled(&self) {
+        self.inner.unhandled.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// To be called for each event taken out of the mailbox.

@@ -54,6 +54,7 @@ async fn serve<A: Application>(
     caught(socket, app.connected(socket.clone(), session.clone())).await;
     while let Some(event) = next_event(socket, &mut mailbox).await {
         caught(socket, app.event(socket.clone(), session.clone(), event)).await;
+        socket.handled();
     }
 }
 
