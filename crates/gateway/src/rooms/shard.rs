@@ -106,6 +106,7 @@ impl Shard {
                 // One that is being left is opened again, if need be, when it is.
                 if let Some(room) = self.rooms.get_mut(&channel)
                     && room.phase == Phase::Live
+                    && !room.subscribing
                 {
                     room.subscribing = true;
                     self.to_open.push(channel);

@@ -278,3 +278,26 @@ async fn who_joins_a_new_conversation_on_hearing_of_it_still_hears_all_of_it() {
     alice.say(&conversation, "three").await;
     assert_eq!(bob.revs_until(4).await, [2, 3, 4]);
 }
+
+#[tokio::test]
+async fn what_comes_while_the_past_is_read_comes_after_it() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let node = cluster.node(2);
+    let mut bob = node.connect("bob").await;
+    let opening = node.store.gate("before heads");
+    let reading = node.store.gate("changes");
+    let conversation = alice.group(&["bob", "carol"]).await;
+    opening.reached().await;
+    alice.say(&conversation, "one").await;
+    opening.open();
+    reading.reached().await;
+    alice.say(&conversation, "two").await;
+    // What she hears has been given to all who are in the room, and kept for Bob, who is not yet.
+    let mut carol = node.connect("carol").await;
+    alice.say(&conversation, "three").await;
+    assert_eq!(carol.revs_until(4).await, [4]);
+    reading.open();
+    bob.wait_for("conversation:created").await;
+    assert_eq!(bob.revs_until(4).await, [2, 3, 4]);
+}

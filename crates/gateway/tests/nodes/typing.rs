@@ -51,6 +51,8 @@ async fn who_says_no_more_stops_typing_by_and_by_once() {
     let cluster = Cluster::of(2).await;
     let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
     types(&alice, &conversation, true).await;
+    // Going on puts off the end that was due first.
+    tokio::time::sleep(Duration::from_millis(250)).await;
     types(&alice, &conversation, true).await;
     hears(&mut bob, true).await;
     hears(&mut bob, false).await;
