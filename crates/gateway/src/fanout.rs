@@ -74,9 +74,11 @@ async fn introduce(event: BusEvent, rooms: &Rooms, io: &Io) {
     for socket in io.sockets_in(NAMESPACE, &room_name(&event.channel)) {
         // The one that caused it enters with its ack.
         if is_told(&socket) {
+            // It hears of the conversation when it is in its room: whatever comes next reaches it.
+            let (told, packet) = (socket.clone(), packet.clone());
+            let entry = Entry::new(channel.clone(), socket, enters.rev);
             // A socket that is gone or full is closed by the runtime.
-            let _ = socket.emit(&packet);
-            entries.push(Entry::new(channel.clone(), socket, enters.rev));
+            entries.push(entry.then(move || drop(told.emit(&packet))));
         }
     }
     rooms.request_all(entries).await;

@@ -35,7 +35,8 @@ pub(crate) fn room_name(channel: &Channel) -> String {
     let organization = &channel.organization;
     match &channel.room {
         Room::Organization => format!("org:{organization}"),
-        Room::User(user) => format!("user:{organization}:{user}"),
+        // `/` is in no id, so that no two users of different organizations share a name.
+        Room::User(user) => format!("user:{organization}/{user}"),
         // Ids of conversations are unique over all organizations.
         Room::Conversation(conversation) => format!("conversation:{conversation}"),
     }
@@ -124,14 +125,14 @@ impl Rooms {
         stop: &CancellationToken,
     ) -> Self {
         let own = OwnChanges::default();
-        let start = |_| {
+        let start = |index| {
             let (sender, inbox) = mpsc::channel(SHARD_QUEUE);
             let shard = Shard::new(messaging.clone(), outlet.clone(), own.clone());
-            tasks.spawn(shard.run(inbox, stop.clone()));
+            tasks.spawn(shard.run(inbox, index, stop.clone()));
             sender
         };
         Self {
-            shards: (0..SHARDS).map(start).collect(),
+            shards: (0..SHARDS as u32).map(start).collect(),
             outlet: outlet.clone(),
             own,
         }
@@ -207,5 +208,23 @@ impl Rooms {
             // A closed shard means that the node is stopping.
             let _ = shard.send(message).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchboard_protocol::{OrganizationId, UserId};
+
+    #[test]
+    fn users_of_different_organizations_never_share_a_room() {
+        let name = |organization: &str, user: &str| {
+            room_name(&Channel {
+                organization: OrganizationId::new(organization).unwrap(),
+                room: Room::User(UserId::new(user).unwrap()),
+            })
+        };
+        assert_ne!(name("a", "b:c"), name("a:b", "c"));
+        assert_ne!(name("a", "b"), name("a", "B"));
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Following {
 /// A socket whose place in the order is not yet the room's.
 #[derive(Debug)]
 pub(super) struct Newcomer {
+    /// Which one it is: its socket may have left and come again while a job was under way for it.
+    pub(super) serial: u64,
     pub(super) entry: Entry,
     pub(super) state: Waiting,
 }
@@ -125,6 +127,13 @@ impl Following {
     pub(super) fn newcomer(&mut self, id: &SocketId) -> Option<&mut Newcomer> {
         let mut newcomers = self.newcomers.iter_mut();
         newcomers.find(|newcomer| newcomer.entry.socket.id() == id)
+    }
+
+    /// Takes out the very newcomer that a job was for.
+    pub(super) fn take_newcomer_of(&mut self, serial: u64) -> Option<Newcomer> {
+        let mut serials = self.newcomers.iter().map(|newcomer| newcomer.serial);
+        let index = serials.position(|one| one == serial)?;
+        Some(self.newcomers.swap_remove(index))
     }
 
     /// Takes out the newcomer with this socket.

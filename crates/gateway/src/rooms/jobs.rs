@@ -7,13 +7,20 @@ use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{Channel, Room};
 use switchboard_messaging::store::{Change, Head};
 use switchboard_protocol::{ConversationId, OrganizationId};
-use switchboard_socketio::SocketId;
 
 /// How long an event that came early waits for the one before it, which may be on its way from
 /// another node, before the store is asked.
 pub(super) const PATIENCE: Duration = Duration::from_millis(50);
 /// Pause before something that failed is tried again.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
+/// How often a node looks whether its rooms are where the store is: an event may have been lost
+/// with the node that was to publish it, or on its way, and nothing else may come after it.
+pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// Changes that are read at a time.
+const AT_ONCE: i64 = 500;
+/// Most changes that a newcomer is given; one that lacks more begins anew.
+const MOST_PAST: i64 = 5000;
+
 /// How long a room stays subscribed after its last socket left: people come back.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
 
@@ -26,6 +33,8 @@ pub(super) enum Done {
         subscribed: bool,
         heads: HashMap<ConversationId, i64>,
     },
+    /// Where the rooms stand was read.
+    Looked(Vec<Channel>, HashMap<ConversationId, i64>),
     /// It is time to try to subscribe again.
     RetryOpen(Channel),
     /// It is time to look whether what was missing up to a `rev` still is.
@@ -35,7 +44,7 @@ pub(super) enum Done {
     /// What a newcomer lacks was read, up to a `rev`.
     Past {
         channel: Channel,
-        socket: SocketId,
+        newcomer: u64,
         changes: Option<Vec<Change>>,
         up_to: i64,
     },
@@ -58,22 +67,37 @@ pub(super) async fn open(app: Messaging, channels: Vec<Channel>) -> Done {
             false
         }
     };
-    let mut heads = HashMap::new();
-    for (organization, conversations) in by_organization(&channels) {
-        match app.store.heads(&organization, &conversations).await {
-            Ok(found) => heads.extend(
-                found
-                    .iter()
-                    .map(|head: &Head| (head.conversation, head.rev)),
-            ),
-            Err(error) => tracing::warn!(%error, "heads of rooms not read"),
-        }
-    }
+    let heads = heads(&app, &channels).await;
     Done::Opened {
         channels,
         subscribed,
         heads,
     }
+}
+
+/// Reads where rooms stand.
+pub(super) async fn look(app: Messaging, channels: Vec<Channel>) -> Done {
+    let heads = heads(&app, &channels).await;
+    Done::Looked(channels, heads)
+}
+
+async fn heads(app: &Messaging, channels: &[Channel]) -> HashMap<ConversationId, i64> {
+    let mut heads = HashMap::new();
+    for (organization, conversations) in by_organization(channels) {
+        for some in conversations.chunks(AT_ONCE as usize) {
+            match app.store.heads(&organization, some).await {
+                Ok(found) => {
+                    heads.extend(
+                        found
+                            .iter()
+                            .map(|head: &Head| (head.conversation, head.rev)),
+                    );
+                }
+                Err(error) => tracing::warn!(%error, "heads of rooms not read"),
+            }
+        }
+    }
+    heads
 }
 
 fn by_organization(channels: &[Channel]) -> BTreeMap<OrganizationId, Vec<ConversationId>> {
@@ -95,9 +119,9 @@ pub(super) async fn after(pause: Duration, done: Done) -> Done {
     done
 }
 
-/// Reads what is missing in a room.
+/// Reads what is missing in a room, or the first part of much.
 pub(super) async fn repair(app: Messaging, channel: Channel, (after, up_to): (i64, i64)) -> Done {
-    let changes = changes(&app, &channel, after, up_to).await;
+    let changes = changes(&app, &channel, after, up_to.min(after + AT_ONCE)).await;
     Done::Repaired(channel, changes)
 }
 
@@ -105,16 +129,31 @@ pub(super) async fn repair(app: Messaging, channel: Channel, (after, up_to): (i6
 pub(super) async fn past(
     app: Messaging,
     channel: Channel,
-    socket: SocketId,
+    newcomer: u64,
     (after, up_to): (i64, i64),
 ) -> Done {
-    let changes = changes(&app, &channel, after, up_to).await;
+    let changes = all_changes(&app, &channel, after, up_to).await;
     Done::Past {
         channel,
-        socket,
+        newcomer,
         changes,
         up_to,
     }
+}
+
+async fn all_changes(
+    app: &Messaging,
+    channel: &Channel,
+    mut after: i64,
+    up_to: i64,
+) -> Option<Vec<Change>> {
+    let mut all = Vec::new();
+    while after < up_to && up_to - after <= MOST_PAST {
+        let end = up_to.min(after + AT_ONCE);
+        all.extend(changes(app, channel, after, end).await?);
+        after = end;
+    }
+    (after >= up_to).then_some(all)
 }
 
 async fn changes(

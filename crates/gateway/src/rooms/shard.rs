@@ -17,7 +17,7 @@ use super::following::{Following, Newcomer, Phase, Waiting};
 use super::jobs::{self, Done};
 use super::own::OwnChanges;
 use super::sequencer::{Offered, Sequencer};
-use super::{Entry, Outlet, room_name};
+use super::{Entry, Outlet, SHARDS, room_name};
 use crate::NAMESPACE;
 
 /// What is asked of a shard.
@@ -41,6 +41,10 @@ pub(super) struct Shard {
     /// Rooms to be subscribed together when the inbox is empty.
     to_open: Vec<Channel>,
     jobs: JoinSet<Done>,
+    /// Counts newcomers.
+    newcomers: u64,
+    /// A look at where the store stands is under way.
+    looking: bool,
 }
 
 impl Shard {
@@ -54,11 +58,20 @@ impl Shard {
             by_socket,
             to_open: Vec::new(),
             jobs: JoinSet::new(),
+            newcomers: 0,
+            looking: false,
         }
     }
 
-    /// Runs until `stop`.
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>, stop: CancellationToken) {
+    /// Runs until `stop`. The shards of a node look at the store one after the other.
+    pub(super) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Message>,
+        index: u32,
+        stop: CancellationToken,
+    ) {
+        let first = Instant::now() + jobs::LOOK * (index + 1) / SHARDS as u32;
+        let mut looks = tokio::time::interval_at(first, jobs::LOOK);
         loop {
             tokio::select! {
                 message = inbox.recv() => match message {
@@ -69,6 +82,7 @@ impl Shard {
                     Ok(done) => self.finish(done),
                     Err(error) => tracing::error!(%error, "a job of a room failed"),
                 },
+                _ = looks.tick() => self.look(),
                 () = stop.cancelled() => return,
             }
             while let Ok(message) = inbox.try_recv() {
@@ -112,18 +126,41 @@ impl Shard {
                     self.to_open.push(channel);
                 }
             }
+            Done::Looked(channels, heads) => {
+                self.looking = false;
+                for channel in channels {
+                    if let Room::Conversation(conversation) = channel.room
+                        && let Some(head) = heads.get(&conversation)
+                    {
+                        self.looked(&channel, *head);
+                    }
+                }
+            }
             Done::GapDue(channel, up_to) => self.repair(channel, up_to),
             Done::Repaired(channel, changes) => self.repaired(&channel, changes),
             Done::Past {
                 channel,
-                socket,
+                newcomer,
                 changes,
                 up_to,
             } => {
-                self.past(&channel, &socket, changes, up_to);
+                self.past(&channel, newcomer, changes, up_to);
             }
             Done::LingerOver(channel) => self.close_if_empty(channel),
             Done::Closed(channel) => self.closed(channel),
+        }
+    }
+
+    /// Has it read where the store stands in all conversations of this shard.
+    fn look(&mut self) {
+        let is_followed = |(channel, room): &(&Channel, &Following)| {
+            room.phase == Phase::Live && matches!(channel.room, Room::Conversation(_))
+        };
+        let rooms = self.rooms.iter().filter(is_followed);
+        let channels: Vec<Channel> = rooms.map(|(channel, _)| channel.clone()).collect();
+        if !channels.is_empty() && !self.looking {
+            self.looking = true;
+            self.jobs.spawn(jobs::look(self.app.clone(), channels));
         }
     }
 
@@ -155,7 +192,9 @@ impl Shard {
             .entry(id)
             .or_default()
             .insert(channel.clone());
+        self.newcomers += 1;
         room.newcomers.push(Newcomer {
+            serial: self.newcomers,
             entry,
             state: Waiting::Room,
         });
@@ -179,9 +218,9 @@ impl Shard {
             let after = newcomer.entry.after_rev;
             newcomer.state = Waiting::Turn;
             if room.sequencer.is_some() && after < delivered {
-                let (id, span) = (newcomer.entry.socket.id().clone(), (after, delivered));
+                let (serial, span) = (newcomer.serial, (after, delivered));
                 self.jobs
-                    .spawn(jobs::past(self.app.clone(), channel.clone(), id, span));
+                    .spawn(jobs::past(self.app.clone(), channel.clone(), serial, span));
                 newcomer.state = Waiting::Past(Vec::new());
             }
             ahead = ahead.max(Some(after));
@@ -257,6 +296,12 @@ impl Shard {
         }
         if let Room::Conversation(conversation) = channel.room {
             let head = heads.get(&conversation).copied();
+            if room.sequencer.is_none() && head.is_none() && room.newcomers.is_empty() {
+                // Nobody waits, and nothing tells where its events begin.
+                room.phase = Phase::Closing;
+                self.jobs.spawn(jobs::close(self.app.clone(), channel));
+                return;
+            }
             if let Some(sequencer) = room.sequencer.as_mut() {
                 sequencer.learn(head.unwrap_or_default());
             } else {

@@ -11,6 +11,16 @@ use super::Shard;
 use crate::NAMESPACE;
 
 impl Shard {
+    /// Where rooms stand was read: what is further than what was delivered is missing.
+    pub(super) fn looked(&mut self, channel: &Channel, head: i64) {
+        if let Some(room) = self.rooms.get_mut(channel)
+            && let Some(sequencer) = room.sequencer.as_mut()
+        {
+            sequencer.learn(head);
+            self.watch_gap(channel);
+        }
+    }
+
     /// When something is missing, gives it a moment to come by itself.
     pub(super) fn watch_gap(&mut self, channel: &Channel) {
         let Some(room) = self.rooms.get_mut(channel) else {
@@ -99,7 +109,7 @@ impl Shard {
     pub(super) fn past(
         &mut self,
         channel: &Channel,
-        id: &SocketId,
+        newcomer: u64,
         changes: Option<Vec<Change>>,
         up_to: i64,
     ) {
@@ -109,10 +119,12 @@ impl Shard {
         let Some(Newcomer {
             entry,
             state: Waiting::Past(tail),
-        }) = room.take_newcomer(id)
+            ..
+        }) = room.take_newcomer_of(newcomer)
         else {
             return;
         };
+        let id = &entry.socket.id().clone();
         let Some(changes) = changes else {
             // It cannot be let in with a gap; its client reconnects and begins anew.
             entry.socket.close();
