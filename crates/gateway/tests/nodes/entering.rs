@@ -228,13 +228,65 @@ async fn who_answers_a_new_conversation_at_once_does_not_hear_the_own_answer() {
     let alice = cluster.node(1).connect("alice").await;
     let mut bob = cluster.node(2).connect("bob").await;
     let opening = cluster.node(2).store.gate("before heads");
+    let reading = cluster.node(2).store.gate("changes");
     let conversation = alice.group(&["bob"]).await;
-    bob.wait_for("conversation:created").await;
     opening.reached().await;
-    assert_eq!(bob.say(&conversation, "here").await["rev"], 2);
+    alice.say(&conversation, "well").await;
     opening.open();
+    bob.wait_for("conversation:created").await;
+    reading.reached().await;
+    assert_eq!(bob.say(&conversation, "here").await["rev"], 3);
+    reading.open();
     alice.say(&conversation, "good").await;
-    assert_eq!(bob.revs_until(3).await, [3]);
+    assert_eq!(bob.revs_until(4).await, [2, 4]);
+}
+
+#[tokio::test]
+async fn who_was_told_of_a_conversation_hears_also_what_is_never_told_again() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    for _ in 0..5 {
+        let conversation = alice.group(&["bob"]).await;
+        bob.wait_for("conversation:created").await;
+        let typing = json!({"conversationId": conversation, "isTyping": true});
+        alice.ok("message:typing", typing).await;
+        let event = bob.wait_for("message:typing").await;
+        assert_eq!(event.payload()["conversationId"], json!(conversation));
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_for_an_earlier_join_is_not_taken_for_that_of_a_later_one() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let node = cluster.node(2);
+    let mut carol = node.connect("carol").await;
+    let mut bob = node.connect("bob").await;
+    let conversation = alice.group(&["bob", "carol"]).await;
+    bob.wait_for("conversation:created").await;
+    carol.join(&conversation).await;
+    bob.leave(&conversation).await;
+    let past = node.store.gate("changes");
+    // Twice, Bob's answer is older than what the room has when he enters it.
+    for rev in 2..=3 {
+        let answer = node.store.gate("view");
+        let joining = async {
+            answer.reached().await;
+            alice.say(&conversation, "hello").await;
+            carol.revs_until(rev).await;
+            answer.open();
+        };
+        let (joined, ()) = tokio::join!(bob.join(&conversation), joining);
+        assert_eq!(self::rev(&joined), rev - 1);
+        past.reached().await;
+        if rev == 2 {
+            bob.leave(&conversation).await;
+        }
+    }
+    past.open();
+    alice.say(&conversation, "bye").await;
+    assert_eq!(bob.revs_until(4).await, [3, 4]);
 }
 
 #[tokio::test]
@@ -262,19 +314,16 @@ async fn who_joins_a_new_conversation_on_hearing_of_it_still_hears_all_of_it() {
     let alice = cluster.node(1).connect("alice").await;
     let mut bob = cluster.node(2).connect("bob").await;
     let opening = cluster.node(2).store.gate("before heads");
+    let reading = cluster.node(2).store.gate("changes");
     let conversation = alice.group(&["bob"]).await;
-    bob.wait_for("conversation:created").await;
     opening.reached().await;
     alice.say(&conversation, "one").await;
     alice.say(&conversation, "two").await;
-    let joining = bob.join(&conversation);
-    let opening = async {
-        // By then, as a rule, the join waits for the room.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        opening.open();
-    };
-    let (joined, ()) = tokio::join!(joining, opening);
-    assert_eq!(rev(&joined), 3);
+    opening.open();
+    bob.wait_for("conversation:created").await;
+    reading.reached().await;
+    assert_eq!(rev(&bob.join(&conversation).await), 3);
+    reading.open();
     alice.say(&conversation, "three").await;
     assert_eq!(bob.revs_until(4).await, [2, 3, 4]);
 }

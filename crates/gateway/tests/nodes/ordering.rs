@@ -67,6 +67,35 @@ async fn a_lost_event_is_read_from_the_store_when_a_later_one_comes() {
 }
 
 #[tokio::test]
+async fn a_last_event_that_is_lost_comes_by_itself_within_some_seconds() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    cluster.node(1).hub.treat_revs(|_| Fate::Lost);
+    alice.say(&conversation, "the last word").await;
+    assert_eq!(bob.revs_until(2).await, [2]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_told_to_those_who_have_not_heard_of_it() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    let hub = &cluster.node(1).hub;
+    hub.treat_revs(|_| Fate::Lost);
+    let send = json!({"conversationId": conversation, "content": "x", "clientMessageId": "1"});
+    alice.ok("message:send", send.clone()).await;
+    hub.clear_up();
+    assert_eq!(
+        alice.ok("message:send", send.clone()).await["duplicate"],
+        true
+    );
+    assert_eq!(bob.revs_until(2).await, [2]);
+    // Once is enough: it is dropped where it is known.
+    alice.ok("message:send", send).await;
+    alice.say(&conversation, "next").await;
+    assert_eq!(bob.revs_until(3).await, [3]);
+}
+
+#[tokio::test]
 async fn a_last_event_that_is_lost_comes_with_the_next_one() {
     let cluster = Cluster::of(2).await;
     let (alice, mut bob, conversation) = two_who_talk(&cluster).await;

@@ -47,6 +47,19 @@ async fn who_goes_on_typing_is_told_of_once_and_stops_once() {
 }
 
 #[tokio::test]
+async fn who_stops_and_begins_again_stops_by_and_by_all_the_same() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    for is_typing in [true, false, true] {
+        types(&alice, &conversation, is_typing).await;
+        hears(&mut bob, is_typing).await;
+        // The first timer is due while the second call still counts.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    hears(&mut bob, false).await;
+}
+
+#[tokio::test]
 async fn who_says_no_more_stops_typing_by_and_by_once() {
     let cluster = Cluster::of(2).await;
     let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
