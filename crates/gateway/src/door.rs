@@ -20,8 +20,6 @@ use switchboard_socketio::{
 use crate::expiry::Expiry;
 use crate::rooms::{Entry, Rooms, room_name};
 use crate::session::Session;
-use tokio_util::task::TaskTracker;
-
 use crate::{GatewayOptions, NAMESPACE, handshake};
 
 /// What the Socket.IO runtime hands its sockets to.
@@ -32,8 +30,6 @@ pub(crate) struct Door {
     verifier: Live<Verifier>,
     rooms: Rooms,
     expiry: Expiry,
-    /// Counts the calls in flight; closed when the node drains.
-    calls: TaskTracker,
     /// Held while a user's sockets are counted and one is added.
     counting: Mutex<()>,
 }
@@ -52,7 +48,6 @@ impl Door {
         verifier: Live<Verifier>,
         rooms: Rooms,
         expiry: Expiry,
-        calls: TaskTracker,
     ) -> Self {
         Self {
             options,
@@ -60,7 +55,6 @@ impl Door {
             verifier,
             rooms,
             expiry,
-            calls,
             counting: Mutex::default(),
         }
     }
@@ -238,7 +232,6 @@ impl Application for Door {
     }
 
     async fn event(&self, socket: Socket, opened: Arc<Opened>, mut event: Event) {
-        let _in_flight = (!self.calls.is_closed()).then(|| self.calls.token());
         let started = Instant::now();
         let ack = event.ack.take();
         let label = ClientEvent::from_name(&event.name).map_or("unknown", ClientEvent::name);

@@ -1,6 +1,7 @@
 //! The socket door: connect → decode → pipeline → ack, and what the hub brings → rooms → sockets.
 
 mod door;
+mod drain;
 mod expiry;
 mod fanout;
 mod handshake;
@@ -14,8 +15,7 @@ use std::time::Duration;
 use switchboard_messaging::auth::Verifier;
 use switchboard_messaging::hub::BusEvent;
 use switchboard_messaging::{Live, Messaging};
-use switchboard_protocol::ServerEvent;
-use switchboard_socketio::{Io, Packet, Server};
+use switchboard_socketio::{Io, Server};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -49,8 +49,6 @@ pub struct GatewayOptions {
 #[derive(Debug)]
 pub struct Gateway {
     server: Server<door::Door>,
-    /// The calls in flight.
-    calls: TaskTracker,
 }
 
 /// What the door leads to.
@@ -80,15 +78,7 @@ impl Gateway {
         let expiry = expiry::Expiry::default();
         let (socketio, window) = (options.socketio.clone(), options.presence_window);
         let clock = Arc::clone(&messaging.clock);
-        let calls = TaskTracker::new();
-        let door = door::Door::new(
-            options,
-            messaging,
-            verifier,
-            rooms.clone(),
-            expiry.clone(),
-            calls.clone(),
-        );
+        let door = door::Door::new(options, messaging, verifier, rooms.clone(), expiry.clone());
         let server = Server::new(socketio, door);
         outlet.open(server.handle());
         tasks.spawn(fanout::run(
@@ -99,7 +89,7 @@ impl Gateway {
             stop.clone(),
         ));
         tasks.spawn(expiry.run(clock, stop));
-        Self { server, calls }
+        Self { server }
     }
 
     /// The routes to be served.
@@ -112,31 +102,20 @@ impl Gateway {
         self.server.handle()
     }
 
-    /// Takes no new sockets, tells those that are there, and closes them so that they reconnect
-    /// elsewhere; calls in flight are answered first, if they take no more than half of `deadline`.
-    /// Returns within `deadline`.
-    pub async fn drain(&self, deadline: Duration) {
+    /// Takes no new sockets and closes those that are there, so that they reconnect elsewhere: each
+    /// is told when, and the closes are spread evenly over `spread`. A socket is closed when the
+    /// calls that it made are answered. Returns within `deadline`.
+    pub async fn drain(&self, spread: Duration, deadline: Duration) {
         let end = Instant::now() + deadline;
-        let io = self.server.handle();
-        io.refuse_new();
-        let event = ServerEvent::ServerDraining { reconnect_in_ms: 0 };
-        if let Ok(packet) = Packet::event(NAMESPACE, event.name(), &event) {
-            for socket in io.sockets() {
-                // One that cannot take it is closed below all the same.
-                let _ = socket.emit(&packet);
-            }
-        }
-        self.calls.close();
-        if tokio::time::timeout(deadline / 2, self.calls.wait())
+        self.server.handle().refuse_new();
+        let closing = drain::close_all(self.server.handle(), spread);
+        if tokio::time::timeout_at(end - deadline / 4, closing)
             .await
             .is_err()
         {
-            tracing::warn!(
-                calls = self.calls.len(),
-                "draining before all calls were answered"
-            );
+            tracing::warn!("draining: some calls are still not answered");
         }
-        io.close(end.saturating_duration_since(Instant::now()))
-            .await;
+        let left = end.saturating_duration_since(Instant::now());
+        self.server.handle().close(left).await;
     }
 }

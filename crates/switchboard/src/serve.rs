@@ -169,7 +169,9 @@ async fn stop(node: Node) {
     lifecycle.enter(Phase::Draining);
     tracing::info!("draining");
     // 2. Calls in flight are answered, and sockets closed so that they come back elsewhere.
-    gateway.drain(settings.shutdown.drain).await;
+    gateway
+        .drain(parts::drain_spread(&settings), settings.shutdown.drain)
+        .await;
     // 3. No more requests; those under way finish.
     stop_listening.cancel();
     listeners.close();

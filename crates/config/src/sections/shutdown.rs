@@ -8,7 +8,8 @@ use crate::key::value;
 section! {
     /// How the node goes away.
     pub struct Shutdown at "shutdown", "shutdown." {
-        /// Most time for answering the calls in flight and closing the sockets.
+        /// Most time for closing the sockets. With several nodes (`redis.url`), the closes are spread
+        /// over two thirds of it, so that the other nodes can take the sockets.
         drain: Duration = value("30s").within("0", "1h");
         /// Most time after that for HTTP requests, and then for the node's own tasks, to end.
         grace: Duration = value("10s").within("0", "1h");

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchboard_api::health::{Health, Lifecycle};
 use switchboard_config::{
@@ -115,6 +116,15 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOpti
             mailbox: 1024,
             ..switchboard_socketio::Options::default()
         },
+    }
+}
+
+/// How long the closes of a draining node's sockets are spread over: most of the time that there is
+/// for draining, or nothing when there is no other node that they could crowd.
+pub(crate) fn drain_spread(settings: &Settings) -> Duration {
+    match settings.redis.url {
+        Some(_) => settings.shutdown.drain * 2 / 3,
+        None => Duration::ZERO,
     }
 }
 
