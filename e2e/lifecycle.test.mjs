@@ -91,7 +91,9 @@ stories("lifecycle", { concurrency: 4 }, (story) => {
     }
   });
 
-  story("the closes are spread over the drain window", async (scene) => {
+  // A single node has no other that it could crowd: it closes all at once.
+  const single = MODE === "embedded";
+  story(single ? "the closes are not held up" : "the closes are spread over the drain window", async (scene) => {
     const node = await scene.anotherNode("spreading", { SWITCHBOARD__SHUTDOWN__DRAIN: "3s" });
     try {
       const names = Array.from({ length: 20 }, (_, n) => `p${n}`);
@@ -101,7 +103,7 @@ stories("lifecycle", { concurrency: 4 }, (story) => {
       node.signal("SIGTERM");
       const times = (await Promise.all(ends)).sort((a, b) => a - b);
       // All at once would be a stampede on the other nodes.
-      assert.ok(times.at(-1) - times[0] > 500, `closed after ${times} ms`);
+      assert.equal(times.at(-1) - times[0] > 500, !single, `closed after ${times} ms`);
       assert.ok(times.at(-1) < 4_500, `closed after ${times} ms`);
       assert.deepEqual(await node.ended, { code: 0, signal: null });
     } finally {

@@ -1,8 +1,10 @@
 //! One socket's way in: token → session → calls, one after the other, each acked exactly once.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use futures_util::FutureExt;
 use serde_json::Value;
 use switchboard_messaging::auth::{AuthFailure, Verifier};
 use switchboard_messaging::hub::{Channel, Room};
@@ -236,7 +238,12 @@ impl Application for Door {
         let ack = event.ack.take();
         let label = ClientEvent::from_name(&event.name).map_or("unknown", ClientEvent::name);
         metrics::counter!("switchboard_events_received_total", "event" => label).increment(1);
-        let result = self.handle(&socket, &opened, &event).await;
+        // Also a defect of ours gets its one answer.
+        let handling = AssertUnwindSafe(self.handle(&socket, &opened, &event)).catch_unwind();
+        let result = handling.await.unwrap_or_else(|_panic| {
+            tracing::error!(event = label, "handler panicked");
+            Err(ErrorObject::internal())
+        });
         let outcome = result
             .as_ref()
             .map_or_else(|error| error.code.as_str(), |_| "ok");

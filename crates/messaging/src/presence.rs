@@ -1,5 +1,7 @@
 //! Who is there: many devices and nodes, one `online`, one `offline`.
 
+mod local;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use switchboard_protocol::{
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::local::LocalUsers;
 use crate::Clock;
 use crate::actor::Caller;
 use crate::hub::{BusEvent, Channel, Device, Hub, NodeInfo, PresenceChange, Room};
@@ -41,6 +44,7 @@ struct Inner {
     hub: Arc<dyn Hub>,
     clock: Arc<dyn Clock>,
     grace: Duration,
+    local: LocalUsers,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -67,6 +71,7 @@ impl PresenceService {
                 hub,
                 clock,
                 grace,
+                local: LocalUsers::default(),
                 tasks,
                 stop,
             }),
@@ -75,6 +80,7 @@ impl PresenceService {
 
     /// A socket came.
     pub async fn socket_came(&self, viewer: &Viewer, socket: &str) {
+        self.inner.local.came(viewer, socket);
         let device = Device {
             socket: socket.to_owned(),
             status: PresenceStatus::Online,
@@ -83,8 +89,14 @@ impl PresenceService {
             .await;
     }
 
+    /// How many users with a socket on this node are of each status, as far as it heard.
+    pub fn count_by_status(&self) -> Vec<(PresenceStatus, usize)> {
+        self.inner.local.count()
+    }
+
     /// A socket went. The last one's user is offline when none has come back after the grace.
     pub async fn socket_gone(&self, viewer: &Viewer, socket: &str) {
+        self.inner.local.gone(viewer, socket);
         let gone = PresenceChange::Gone {
             socket: socket.to_owned(),
         };
@@ -139,6 +151,7 @@ impl PresenceService {
             .hub
             .presence_change(organization, user, change, now)
             .await?;
+        self.inner.local.heard(viewer, outcome.presence.status);
         let mut events = Vec::new();
         if outcome.changed {
             events.push(
@@ -206,6 +219,7 @@ impl PresenceService {
                 return None;
             }
         };
+        self.inner.local.heard(viewer, outcome.presence.status);
         if outcome.changed {
             self.announce(viewer, &outcome.presence, except).await;
         }

@@ -158,6 +158,11 @@ pub const METRICS: &[MetricInfo] = &[
         &["reason"],
         "Tokens that were refused, by why.",
     ),
+    gauge(
+        names::PRESENCE_USERS,
+        &["status"],
+        "Users with a socket on this node, by presence as far as the node heard.",
+    ),
     gauge(names::REDIS_UP, &[], "1 while Redis answers, else 0."),
     gauge(
         names::POSTGRES_UP,

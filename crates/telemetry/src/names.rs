@@ -32,6 +32,8 @@ pub const DUPLICATES_DROPPED_TOTAL: &str = "switchboard_duplicates_dropped_total
 pub const RATE_LIMITED_TOTAL: &str = "switchboard_rate_limited_total";
 /// Counter `{reason}`: tokens refused.
 pub const AUTH_FAILURES_TOTAL: &str = "switchboard_auth_failures_total";
+/// Gauge `{status}`: users by presence.
+pub const PRESENCE_USERS: &str = "switchboard_presence_users";
 /// Gauge: 1 while Redis answers.
 pub const REDIS_UP: &str = "switchboard_redis_up";
 /// Gauge: 1 while PostgreSQL answers.

@@ -66,6 +66,10 @@ impl Keeper {
 
     async fn measure(&self) {
         measure_sockets(&self.io);
+        for (status, count) in self.messaging.presence.count_by_status() {
+            let status = status.as_str();
+            metrics::gauge!(names::PRESENCE_USERS, "status" => status).set(count as f64);
+        }
         let report = self.health.report().await;
         metrics::gauge!(names::DEGRADED).set(f64::from(u8::from(report.degraded)));
         for dependency in &report.dependencies {
