@@ -19,7 +19,8 @@ section! {
         connect_timeout: Duration = value("45s").within("100ms", "1h");
         /// Whether a socket joins the rooms of its user's newest 200 conversations by itself.
         auto_join: bool = value("true");
-        /// How many bytes may wait for one socket before it counts as too slow and is closed.
+        /// How many bytes may wait for one socket before it counts as too slow and is closed. So far
+        /// counted as packets of 512 bytes.
         send_queue: Size = value("256KiB").within("16KiB", "1GiB");
     }
 }

@@ -16,10 +16,13 @@ pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// How often a node looks whether its rooms are where the store is: an event may have been lost
 /// with the node that was to publish it, or on its way, and nothing else may come after it.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
-/// Changes that are read at a time.
-const AT_ONCE: i64 = 500;
+/// Rooms whose heads are read at a time.
+const HEADS_AT_ONCE: usize = 500;
+/// Changes that are read, and then sent, at a time: far fewer than a socket's queue holds, or a long
+/// gap would cut everybody in the room as too slow.
+const AT_ONCE: i64 = 100;
 /// Most changes that a newcomer is given; one that lacks more begins anew.
-const MOST_PAST: i64 = 5000;
+const MOST_PAST: i64 = 200;
 
 /// How long a room stays subscribed after its last socket left: people come back.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
@@ -84,7 +87,7 @@ pub(super) async fn look(app: Messaging, channels: Vec<Channel>) -> Done {
 async fn heads(app: &Messaging, channels: &[Channel]) -> HashMap<ConversationId, i64> {
     let mut heads = HashMap::new();
     for (organization, conversations) in by_organization(channels) {
-        for some in conversations.chunks(AT_ONCE as usize) {
+        for some in conversations.chunks(HEADS_AT_ONCE) {
             match app.store.heads(&organization, some).await {
                 Ok(found) => {
                     heads.extend(

@@ -76,6 +76,24 @@ async fn a_last_event_that_is_lost_comes_by_itself_within_some_seconds() {
 }
 
 #[tokio::test]
+async fn a_long_gap_is_filled_without_cutting_anybody_as_too_slow() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    let hub = &cluster.node(1).hub;
+    // Nothing is filled before all of it is lost, and more than the queue of a socket holds.
+    let filling = cluster.node(2).store.gate("before changes");
+    hub.treat_revs(|_| Fate::Lost);
+    for _ in 2..=600 {
+        alice.say(&conversation, "lost").await;
+    }
+    hub.clear_up();
+    alice.say(&conversation, "seen").await;
+    filling.reached().await;
+    filling.open();
+    assert_eq!(bob.revs_until(601).await, (2..=601).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_message_that_is_sent_again_is_told_to_those_who_have_not_heard_of_it() {
     let cluster = Cluster::of(2).await;
     let (alice, mut bob, conversation) = two_who_talk(&cluster).await;

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 /// Most conversations that a socket enters by itself.
 const AUTO_JOIN: i64 = 200;
 /// A packet of ordinary size, to turn a queue's bytes into a number of packets.
-const USUAL_PACKET: usize = 1024;
+const USUAL_PACKET: usize = 512;
 
 /// This node's name: the configured one, or the host's with something random, new at each start.
 pub(crate) fn node_id(settings: &Settings) -> String {

@@ -280,7 +280,7 @@ fn options(id: &str, setup: &Setup) -> GatewayOptions {
         connections_per_user: setup.connections_per_user,
         rooms_per_socket: setup.rooms_per_socket,
         socketio: switchboard_socketio::Options {
-            send_queue: 4096,
+            send_queue: 512,
             ..switchboard_socketio::Options::default()
         },
     }
