@@ -95,6 +95,8 @@ async fn a_long_gap_is_filled_without_cutting_anybody_as_too_slow() {
 
 #[tokio::test]
 async fn a_message_that_is_sent_again_is_told_to_those_who_have_not_heard_of_it() {
+    let counters = Counters::default();
+    let _recording = metrics::set_default_local_recorder(&counters);
     let cluster = Cluster::of(2).await;
     let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
     let hub = &cluster.node(1).hub;
@@ -107,6 +109,8 @@ async fn a_message_that_is_sent_again_is_told_to_those_who_have_not_heard_of_it(
         true
     );
     assert_eq!(bob.revs_until(2).await, [2]);
+    // By being told, that is, and not by the look at the store that comes every few seconds.
+    assert_eq!(counters.of(REPAIRED), 0);
     // Once is enough: it is dropped where it is known.
     alice.ok("message:send", send).await;
     alice.say(&conversation, "next").await;
