@@ -72,6 +72,30 @@ async fn somebody_who_reloads_on_another_node_was_never_away() {
 }
 
 #[tokio::test]
+async fn who_comes_back_and_goes_again_has_a_whole_grace_again() {
+    let setup = Setup {
+        offline_grace: Duration::from_secs(2),
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(2, setup).await;
+    let mut carol = onlooker(&cluster).await;
+    let bob = cluster.node(1).connect("bob").await;
+    change(&mut carol).await;
+    bob.into_inner().disconnect().await;
+    carol
+        .hears_nothing_of("presence:changed", Duration::from_millis(1_400))
+        .await;
+    let bob = cluster.node(2).connect("bob").await;
+    bob.into_inner().disconnect().await;
+    // The first grace ends within this time, the second after it.
+    carol
+        .hears_nothing_of("presence:changed", Duration::from_millis(1_200))
+        .await;
+    assert_eq!(change(&mut carol).await["status"], "offline");
+    carol.hears_nothing_of("presence:changed", A_WHILE).await;
+}
+
+#[tokio::test]
 async fn what_somebody_chose_is_seen_until_it_is_taken_back() {
     let cluster = cluster().await;
     let mut carol = onlooker(&cluster).await;
