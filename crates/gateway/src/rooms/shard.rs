@@ -370,13 +370,17 @@ impl Shard {
             return;
         };
         match (room.phase, room.sequencer.as_mut()) {
-            (Phase::Live, Some(sequencer)) => match sequencer.offer(rev, event.clone()) {
-                Offered::Duplicate => {
-                    metrics::counter!("switchboard_duplicates_dropped_total").increment(1);
+            (Phase::Live, Some(sequencer)) => {
+                // The event itself, with its payload, moves on.
+                let channel = event.channel.clone();
+                match sequencer.offer(rev, event) {
+                    Offered::Duplicate => {
+                        metrics::counter!("switchboard_duplicates_dropped_total").increment(1);
+                    }
+                    Offered::Parked => self.watch_gap(&channel),
+                    Offered::Ready(ready) => self.deliver_all(&channel, ready),
                 }
-                Offered::Parked => self.watch_gap(&event.channel),
-                Offered::Ready(ready) => self.deliver_all(&event.channel, ready),
-            },
+            }
             (Phase::Opening, _) => room.early.push(event),
             _ => {}
         }
