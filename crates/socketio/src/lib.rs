@@ -15,6 +15,15 @@ mod server;
 mod socket;
 mod socket_id;
 mod worker;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the engine still brings its own WebSocket")
+)]
+mod ws;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use ack::Ack;
 pub use application::{
