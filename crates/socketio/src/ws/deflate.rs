@@ -87,7 +87,8 @@ pub(super) fn inflate<R>(
     taken
 }
 
-struct Inflater {
+/// What a thread inflates with.
+pub(super) struct Inflater {
     stream: Decompress,
     out: Vec<u8>,
 }
@@ -103,7 +104,7 @@ impl Default for Inflater {
 
 impl Inflater {
     /// Unpacks into `out` and returns how many bytes of it are the message.
-    fn run(&mut self, payload: &[u8], max: usize) -> Result<usize, WsError> {
+    pub(super) fn run(&mut self, payload: &[u8], max: usize) -> Result<usize, WsError> {
         self.stream.reset(false);
         let (ended, written) = self.feed(payload, 0, max)?;
         if ended {
@@ -174,5 +175,13 @@ impl Inflater {
             self.out.resize(len, 0);
         }
         self.out.len().min(limit)
+    }
+}
+
+#[cfg(test)]
+impl Inflater {
+    /// Bytes that the last run unpacked, and those that there is room for.
+    pub(super) fn unpacked(&self) -> (u64, usize) {
+        (self.stream.total_out(), self.out.len())
     }
 }

@@ -5,7 +5,7 @@ use super::{
     WsError,
     client::{CONTINUATION, FIN, Got, PING, RSV1, TEXT, binary, feed, frame},
     decoder::Decoder,
-    deflate::{compress, inflate},
+    deflate::{Inflater, compress, inflate},
     message::Message,
 };
 
@@ -62,6 +62,21 @@ fn leaves_what_does_not_become_smaller() {
     for payload in [&b""[..], b"a", b"ab", b"2", &noise(10), &noise(100_000)] {
         assert_eq!(compress(payload), None, "{} bytes", payload.len());
     }
+}
+
+#[test]
+fn never_makes_a_message_longer_or_leaves_its_length() {
+    let mut compressed = 0;
+    for mixed in 0..80 {
+        for same in 0..40 {
+            let payload = [noise(mixed), vec![b'x'; same]].concat();
+            if let Some(small) = compress(&payload) {
+                assert!(small.len() < payload.len(), "{mixed} and {same}");
+                compressed += 1;
+            }
+        }
+    }
+    assert!(compressed > 100, "{compressed}");
 }
 
 #[test]
@@ -151,6 +166,17 @@ fn stops_a_bomb_at_the_limit() {
     assert_eq!((error, error.close_code()), (WsError::TooBig, 1009));
     let fine = deflated(b"fine", 6);
     assert_eq!(inflated(&fine, 10), Ok(b"fine".to_vec()));
+}
+
+#[test]
+fn unpacks_no_more_than_one_byte_above_the_limit() {
+    let bomb = deflated(&vec![0; 1 << 20], 9);
+    let mut inflater = Inflater::default();
+    assert_eq!(inflater.run(&bomb, 5000), Err(WsError::TooBig));
+    assert_eq!(inflater.unpacked(), (5001, 5001));
+    // Nor if there is more room, left by a connection with a higher limit.
+    assert_eq!(inflater.run(&bomb, 100), Err(WsError::TooBig));
+    assert_eq!(inflater.unpacked(), (101, 5001));
 }
 
 #[test]
