@@ -14,7 +14,20 @@ mod rooms;
 mod server;
 mod socket;
 mod socket_id;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the codecs of the old runtime are still in use"
+    )
+)]
+mod wire;
 mod worker;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use ack::Ack;
 pub use application::{
