@@ -36,7 +36,7 @@ pub(crate) struct Incoming {
 /// What a packet is for.
 ///
 /// Where a value is binary, `args` hold `{"_placeholder":true,"num":n}` and `attachments[n]` is its
-/// content. Without attachments such an object is data like any other.
+/// content; each `n` occurs once at most. Without attachments such an object is data like any other.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
     /// `auth` is an object, or null if the client sent none.
@@ -80,7 +80,7 @@ pub(crate) enum DecodeError {
     Attachments,
     #[error("more than {MAX_ATTACHMENTS} attachments")]
     TooManyAttachments,
-    #[error("a placeholder that stands for no attachment")]
+    #[error("a placeholder that stands for no attachment of its own")]
     Placeholder,
     #[error("illegal or missing ack id")]
     AckId,

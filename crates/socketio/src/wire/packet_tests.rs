@@ -269,6 +269,13 @@ fn ghsa_55mf_67qm_4wpg_attachments_are_bounded_in_number_and_size() {
     );
 }
 
+/// One attachment in a thousand places would be written a thousand times as msgpack.
+#[test]
+fn no_two_placeholders_stand_for_the_same_attachment() {
+    let twice = r#"52-["a",{"_placeholder":true,"num":1},[{"_placeholder":true,"num":1}]]"#;
+    assert_eq!(decoder().text(twice), Err(DecodeError::Placeholder));
+}
+
 /// An event of type 2 has no attachments, whatever its arguments look like.
 #[test]
 fn a_placeholder_in_a_packet_without_attachments_is_data() {

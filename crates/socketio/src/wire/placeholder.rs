@@ -28,21 +28,32 @@ pub(super) fn number(object: &Map<String, Value>, attachments: usize) -> Option<
     usize::try_from(number).ok().filter(|&n| n < attachments)
 }
 
-/// Checks that every placeholder stands for one of `attachments`, and takes away what else it
-/// holds: a reader of the payload replaces the whole object.
+/// Checks that every placeholder stands for one of `attachments` and no two for the same, and takes
+/// away what else it holds: a reader of the payload replaces the whole object.
+///
+/// JavaScript lets several stand for the same attachment, but its encoder never writes that. Here
+/// it would let a small packet become a large one when it is passed on as msgpack.
 pub(super) fn check(value: &mut Value, attachments: usize) -> Result<(), DecodeError> {
+    let mut free: Vec<bool> = vec![true; attachments];
+    check_within(value, &mut free)
+}
+
+fn check_within(value: &mut Value, free: &mut [bool]) -> Result<(), DecodeError> {
     match value {
         Value::Object(object) if is_one(object) => {
-            let number = number(object, attachments).ok_or(DecodeError::Placeholder)?;
+            let number = number(object, free.len()).ok_or(DecodeError::Placeholder)?;
+            if !std::mem::take(&mut free[number]) {
+                return Err(DecodeError::Placeholder);
+            }
             *value = of(number);
             Ok(())
         }
         Value::Object(object) => object
             .values_mut()
-            .try_for_each(|value| check(value, attachments)),
+            .try_for_each(|value| check_within(value, free)),
         Value::Array(values) => values
             .iter_mut()
-            .try_for_each(|value| check(value, attachments)),
+            .try_for_each(|value| check_within(value, free)),
         _ => Ok(()),
     }
 }

@@ -149,7 +149,6 @@ const incomingText = [
   ["51-/chat,3" + event("a", placeholder(0)), { hex: "" }],
   ["61-/chat,3" + event(placeholder(0)), { hex: "0102" }],
   ["52-" + event("a", placeholder(1), placeholder(0)), { hex: "01" }, { hex: "02" }],
-  ["51-" + event("a", placeholder(0), placeholder(0)), { hex: "01" }],
   ["51-" + event("a"), { hex: "01" }],
   ["51-" + event("a", { b: { c: [placeholder(0)] } }), { hex: "01" }],
   ["51-" + event("a", { x: placeholder(7), ...placeholder(0) }), { hex: "01" }],
@@ -184,6 +183,7 @@ const stricterText = [
   ...["51e0-", "50x1-", "51.0-"].map((head) => [head + event("a"), { hex: "01" }]),
   ["3" + event("a")], ["2" + "9".repeat(30) + event("a")],
   ["51-" + event("a", placeholder(0.5)), { hex: "01" }],
+  ["51-" + event("a", placeholder(0), placeholder(0)), { hex: "01" }],
   ['2["a",' + "[".repeat(200) + "]".repeat(200) + "]"],
   ['2["a",1e999]'],
 ].map((messages) => takenBy(new parser.Decoder(), messages));
