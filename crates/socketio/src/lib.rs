@@ -14,12 +14,25 @@ mod rooms;
 mod server;
 mod socket;
 mod socket_id;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the codecs of the old runtime are still in use"
+    )
+)]
+mod wire;
 mod worker;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the engine still brings its own WebSocket")
 )]
 mod ws;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
