@@ -50,10 +50,6 @@ pub const RESERVED: &[Reserved] = &[
         paths: &["auth.api_keys", "auth.api_keys_file"],
     },
     Reserved {
-        feature: "compression of WebSocket messages",
-        paths: &["realtime.compression"],
-    },
-    Reserved {
         feature: "the `away` status of users without activity",
         paths: &["presence.idle_after"],
     },

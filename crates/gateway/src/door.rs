@@ -81,7 +81,7 @@ impl Door {
         let opening = match self.messaging.open_session(viewer).await {
             Ok(opening) => opening,
             Err(error) => {
-                self.rooms.socket_gone(socket.id()).await;
+                self.rooms.socket_gone(&socket.id()).await;
                 return Err(error);
             }
         };

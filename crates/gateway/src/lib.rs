@@ -12,6 +12,7 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header;
 use switchboard_messaging::auth::Verifier;
 use switchboard_messaging::hub::BusEvent;
 use switchboard_messaging::{Live, Messaging};
@@ -76,7 +77,12 @@ impl Gateway {
         let outlet = rooms::Outlet::default();
         let rooms = rooms::Rooms::start(&messaging, &outlet, &tasks, &stop);
         let expiry = expiry::Expiry::default();
-        let (socketio, window) = (options.socketio.clone(), options.presence_window);
+        let window = options.presence_window;
+        let socketio = switchboard_socketio::Options {
+            // Where a token may be.
+            headers: vec![header::AUTHORIZATION, header::COOKIE],
+            ..options.socketio.clone()
+        };
         let clock = Arc::clone(&messaging.clock);
         let door = door::Door::new(options, messaging, verifier, rooms.clone(), expiry.clone());
         let server = Server::new(socketio, door);

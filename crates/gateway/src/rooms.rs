@@ -183,7 +183,7 @@ impl Rooms {
     pub(crate) async fn socket_gone(&self, id: &SocketId) {
         for shard in self.shards.iter() {
             // A closed shard has forgotten everything.
-            let _ = shard.send(Message::Gone(id.clone())).await;
+            let _ = shard.send(Message::Gone(*id)).await;
         }
     }
 

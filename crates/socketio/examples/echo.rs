@@ -10,6 +10,7 @@ use switchboard_socketio::{
     SocketId, listen,
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 struct Echo;
 
@@ -36,12 +37,19 @@ impl Application for Echo {
     }
 
     async fn event(&self, socket: Socket, _: Arc<()>, event: Event) {
-        let Event { name, args, ack } = event;
-        if let Ok(packet) = Packet::event_args(socket.namespace(), &name, &args) {
+        let Event {
+            name,
+            args,
+            attachments,
+            ack,
+        } = event;
+        let echo =
+            Packet::event_with_attachments(socket.namespace(), &name, &args, attachments.clone());
+        if let Ok(packet) = echo {
             let _ = socket.emit(&packet);
         }
         if let Some(ack) = ack {
-            let _ = ack.send(&args);
+            let _ = ack.send_with_attachments(&args, &attachments);
         }
     }
 
@@ -58,11 +66,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ..Options::default()
     };
     let server = Server::new(options, Echo);
-    let router = server
-        .router()
-        .into_make_service_with_connect_info::<listen::Peer>();
-    let listener =
-        listen::Listener::new(TcpListener::bind(addr).await?, listen::Options::default());
-    axum::serve(listener, router).await?;
+    let listener = TcpListener::bind(addr).await?;
+    let forever = CancellationToken::new();
+    listen::serve(
+        listener,
+        server.router(),
+        listen::Options::default(),
+        forever,
+    )
+    .await;
     Ok(())
 }

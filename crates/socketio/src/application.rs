@@ -3,9 +3,10 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use bytes::Bytes;
 use serde_json::Value;
 
-use crate::{Ack, Socket, SocketId};
+use crate::{Ack, EngineConnection, EngineMessage, Socket, SocketId};
 
 /// What happens on the sockets of a [`Server`](crate::Server).
 ///
@@ -16,6 +17,19 @@ use crate::{Ack, Socket, SocketId};
 pub trait Application: Send + Sync + 'static {
     /// What the application knows about one connected socket.
     type Session: Send + Sync + 'static;
+
+    /// Runs before a session is opened, on its first request. A message refuses it: the client gets
+    /// `403 {"code":4,"message":…}`.
+    fn allow_request(
+        &self,
+        _request: &http::request::Parts,
+    ) -> impl Future<Output = Result<(), String>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Takes a message of a client when [`Options::engine_only`](crate::Options::engine_only) is
+    /// set; then nothing else here is called. It runs in the connection's task and must not block.
+    fn message(&self, _connection: &EngineConnection, _message: EngineMessage<'_>) {}
 
     /// Runs before the CONNECT packet is answered and decides whether it is accepted.
     ///
@@ -53,11 +67,12 @@ pub trait Application: Send + Sync + 'static {
 }
 
 /// Revision of the Socket.IO protocol that a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// Over Engine.IO 3: socket.io-client 2. Joins `/` without asking and sends no auth payload.
     V4,
     /// Over Engine.IO 4: socket.io-client 3 and 4.
+    #[default]
     V5,
 }
 
@@ -87,12 +102,13 @@ pub struct Handshake {
     pub namespace: String,
     /// Revision of the protocol.
     pub protocol: Protocol,
-    /// Payload of the CONNECT packet, an object; `Null` when there is none.
+    /// Payload of the CONNECT packet, an object; `Null` when there is none. For a v4 client that
+    /// gave the namespace a query of its own (`/chat?token=…`), its parameters.
     pub auth: Value,
-    /// Headers of the request that opened the connection.
+    /// Those headers of the request that opened the connection which
+    /// [`Options::headers`](crate::Options::headers) names.
     pub headers: http::HeaderMap,
-    /// Query of that request without `?`; for a v4 client that gave the namespace a query of its
-    /// own (`/chat?token=…`), that one.
+    /// Query of that request without `?`, behind the namespace's own if a v4 client gave it one.
     pub query: String,
     /// Peer address, see [`RemoteAddr`](crate::RemoteAddr).
     pub remote_addr: Option<SocketAddr>,
@@ -115,32 +131,37 @@ pub struct Refusal {
 pub struct Event {
     /// First element of the packet.
     pub name: String,
-    /// The others. Binary attachments are not kept: their place holds
-    /// `{"_placeholder":true,"num":n}`.
+    /// The others. Where one holds `{"_placeholder":true,"num":n}`, `attachments[n]` belongs, if
+    /// there is one.
     pub args: Vec<Value>,
+    /// Binary content, at most 10 pieces.
+    pub attachments: Vec<Bytes>,
     /// Present when the client waits for an answer.
     pub ack: Option<Ack>,
 }
 
 /// Why a socket ended, under the names of the JavaScript server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum DisconnectReason {
     /// The client closed the connection, or it went away.
+    #[default]
     TransportClose,
-    /// Reading or writing failed, or the client broke the rules of the transport.
+    /// Writing failed, a poll or POST was aborted, or the client broke the rules of the transport.
     TransportError,
     /// No answer to a ping within `ping_timeout`.
     PingTimeout,
+    /// The client sent what is no Engine.IO packet.
+    ParseError,
+    /// [`Socket::close`], a full send queue, or what is no Socket.IO packet.
+    ForcedClose,
+    /// The client sent a packet that does not fit the state.
+    ForcedServerClose,
     /// The client left the namespace.
     ClientNamespaceDisconnect,
     /// [`Socket::disconnect`].
     ServerNamespaceDisconnect,
-    /// [`Io::close`](crate::Io::close).
+    /// [`Io::close`](crate::Io::close) or [`Io::drain`](crate::Io::drain).
     ServerShuttingDown,
-    /// [`Socket::close`], a full send queue or a full mailbox.
-    ForcedClose,
-    /// The client sent what is no packet, or a packet that does not fit the state.
-    ParseError,
 }
 
 impl DisconnectReason {
@@ -150,12 +171,22 @@ impl DisconnectReason {
             Self::TransportClose => "transport close",
             Self::TransportError => "transport error",
             Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+            Self::ForcedClose => "forced close",
+            Self::ForcedServerClose => "forced server close",
             Self::ClientNamespaceDisconnect => "client namespace disconnect",
             Self::ServerNamespaceDisconnect => "server namespace disconnect",
             Self::ServerShuttingDown => "server shutting down",
-            Self::ForcedClose => "forced close",
-            Self::ParseError => "parse error",
         }
+    }
+
+    /// Whether the client may come back and be recovered, as in the JavaScript server: not after it
+    /// left or was thrown out of the namespace.
+    pub const fn is_recoverable(self) -> bool {
+        !matches!(
+            self,
+            Self::ParseError | Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect
+        )
     }
 
     /// Whether events that were received before the end are still handled: a client that sends
@@ -163,7 +194,10 @@ impl DisconnectReason {
     pub(crate) const fn keeps_received_events(self) -> bool {
         !matches!(
             self,
-            Self::ServerNamespaceDisconnect | Self::ForcedClose | Self::ParseError
+            Self::ServerNamespaceDisconnect
+                | Self::ForcedClose
+                | Self::ForcedServerClose
+                | Self::ParseError
         )
     }
 }

@@ -11,11 +11,13 @@ use tokio::time::Instant;
 use crate::{
     DisconnectReason, Packet, Socket, SocketId, Transport,
     registry::{Namespace, Registry},
+    session::{Class, Farewell, Session},
 };
 
+/// Sockets of a room that are served between two chances for other tasks, some 20 µs.
+const TURN: usize = 256;
+
 /// Handle of a server that does not depend on its application; a clone is the same server.
-///
-/// Methods that send may cut slow connections and so must run inside the Tokio runtime.
 #[derive(Clone)]
 pub struct Io {
     pub(crate) registry: Arc<Registry>,
@@ -32,100 +34,124 @@ pub struct ConnectionCount {
     pub count: usize,
 }
 
-#[derive(Clone, Copy)]
-enum Delivery {
-    Queued,
-    Volatile,
+/// How fast [`Io::drain`] closes connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Spread evenly over this time.
+    Over(Duration),
+    /// So many a second; 0 is taken for 1.
+    PerSecond(u32),
 }
 
 impl Io {
     /// Queues `packet` to every socket of `room` but `except`; returns to how many. A socket whose
     /// queue is full is cut. A `packet` of another namespace reaches nobody.
-    pub fn broadcast(
+    ///
+    /// A large room is served in turns with other tasks. Two broadcasts of which the second begins
+    /// when the first has returned reach every socket in that order; one that is dropped half-way
+    /// has reached only some.
+    pub async fn broadcast(
         &self,
         namespace: &str,
         room: &str,
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_room(namespace, room, packet, except, Delivery::Queued)
+        self.send_to_room(namespace, room, packet, except, Class::Queued)
+            .await
     }
 
     /// Like [`broadcast`](Self::broadcast), but skips sockets whose queue is half full.
-    pub fn broadcast_volatile(
+    pub async fn broadcast_volatile(
         &self,
         namespace: &str,
         room: &str,
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_room(namespace, room, packet, except, Delivery::Volatile)
+        self.send_to_room(namespace, room, packet, except, Class::Volatile)
+            .await
     }
 
     /// Like [`broadcast`](Self::broadcast) to several rooms; a socket in many of them gets it once.
-    pub fn broadcast_rooms(
+    pub async fn broadcast_rooms(
         &self,
         namespace: &str,
         rooms: &[String],
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_rooms(namespace, rooms, packet, except, Delivery::Queued)
+        self.send_to_rooms(namespace, rooms, packet, except, Class::Queued)
+            .await
     }
 
     /// [`broadcast_rooms`](Self::broadcast_rooms) that skips sockets whose queue is half full.
-    pub fn broadcast_rooms_volatile(
+    pub async fn broadcast_rooms_volatile(
         &self,
         namespace: &str,
         rooms: &[String],
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_rooms(namespace, rooms, packet, except, Delivery::Volatile)
+        self.send_to_rooms(namespace, rooms, packet, except, Class::Volatile)
+            .await
     }
 
-    fn send_to_room(
+    async fn send_to_room(
         &self,
         namespace: &str,
         room: &str,
         packet: &Packet,
         except: Option<&SocketId>,
-        delivery: Delivery,
+        class: Class,
     ) -> usize {
-        let Some(namespace) = self.namespace(namespace) else {
+        let Some(namespace) = self.namespace_of(namespace, packet) else {
             return 0;
         };
         let members = namespace.rooms.members(room);
-        members
-            .iter()
-            .filter(|socket| send(socket, packet, except, delivery))
-            .count()
+        let mut reached = 0;
+        for turn in members.chunks(TURN) {
+            let sent = turn
+                .iter()
+                .filter(|socket| send(socket, packet, except, class));
+            reached += sent.count();
+            if turn.len() == TURN {
+                tokio::task::yield_now().await;
+            }
+        }
+        reached
     }
 
-    fn send_to_rooms(
+    async fn send_to_rooms(
         &self,
         namespace: &str,
         rooms: &[String],
         packet: &Packet,
         except: Option<&SocketId>,
-        delivery: Delivery,
+        class: Class,
     ) -> usize {
         if let [room] = rooms {
-            return self.send_to_room(namespace, room, packet, except, delivery);
+            return self
+                .send_to_room(namespace, room, packet, except, class)
+                .await;
         }
-        let Some(namespace) = self.namespace(namespace) else {
+        let Some(namespace) = self.namespace_of(namespace, packet) else {
             return 0;
         };
-        let mut reached = HashSet::new();
-        let mut count = 0;
+        let mut seen = HashSet::new();
+        let mut reached = 0;
         for room in rooms {
-            for socket in namespace.rooms.members(room).iter() {
-                if reached.insert(socket.address()) && send(socket, packet, except, delivery) {
-                    count += 1;
+            for turn in namespace.rooms.members(room).chunks(TURN) {
+                let sent = turn.iter().filter(|socket| {
+                    seen.insert(socket.address()) && send(socket, packet, except, class)
+                });
+                reached += sent.count();
+                if turn.len() == TURN {
+                    tokio::task::yield_now().await;
                 }
             }
         }
-        count
+        reached
     }
 
     /// The sockets of `room`, in no order.
@@ -135,41 +161,62 @@ impl Io {
             .unwrap_or_default()
     }
 
+    /// How many rooms have members.
+    pub fn rooms(&self, namespace: &str) -> usize {
+        self.namespace(namespace)
+            .map_or(0, |known| known.rooms.len())
+    }
+
     /// Every connected socket of every namespace.
     pub fn sockets(&self) -> Vec<Socket> {
-        let connections = self.registry.open_connections();
-        connections
+        let sessions = self.registry.sessions();
+        sessions
             .iter()
-            .flat_map(|connection| connection.connected_sockets())
+            .flat_map(|session| session.connected_sockets())
             .collect()
     }
 
     /// Connected sockets by transport and namespace; pairs without any are left out.
     pub fn connections(&self) -> Vec<ConnectionCount> {
-        let mut counts: HashMap<(Transport, String), usize> = HashMap::new();
-        for socket in self.sockets() {
-            *counts
-                .entry((socket.transport(), socket.namespace().to_owned()))
-                .or_default() += 1;
+        let mut counts: HashMap<(Transport, Arc<str>), usize> = HashMap::new();
+        for session in self.registry.sessions() {
+            let transport = session.transport();
+            for socket in session.connected_sockets() {
+                *counts
+                    .entry((transport, socket.namespace_name()))
+                    .or_default() += 1;
+            }
         }
         counts
             .into_iter()
             .map(|((transport, namespace), count)| ConnectionCount {
                 transport,
-                namespace,
+                namespace: namespace.to_string(),
                 count,
             })
             .collect()
     }
 
+    /// Connections that are open, in a namespace or not.
+    pub fn sessions(&self) -> usize {
+        self.registry.session_count()
+    }
+
+    /// Tasks that run for connections, and none of them after their connection and its handlers
+    /// have ended.
+    pub fn tasks(&self) -> usize {
+        self.registry.connections.len()
+    }
+
+    /// Bytes that wait to be sent, of all connections.
+    pub fn queued_bytes(&self) -> usize {
+        let sessions = self.registry.sessions();
+        sessions.iter().map(|session| session.queued_bytes()).sum()
+    }
+
     /// Connections cut so far because their send queue was full.
     pub fn slow_consumers(&self) -> u64 {
         self.registry.slow_consumers.load(Ordering::Relaxed)
-    }
-
-    /// Connections cut so far because events came faster than their handler took them.
-    pub fn mailbox_overflows(&self) -> u64 {
-        self.registry.mailbox_overflows.load(Ordering::Relaxed)
     }
 
     /// Panics caught in handlers so far.
@@ -182,26 +229,57 @@ impl Io {
         self.registry.refuse_new();
     }
 
+    /// Refuses new handshakes and closes every connection at the given pace, each when the events
+    /// that it sent are handled, or after `patience`, and what is queued for it is flushed. Clients
+    /// come back, elsewhere. `tell` is called for each socket at the start, with the time until its
+    /// connection is closed.
+    pub async fn drain(
+        &self,
+        pace: Pace,
+        patience: Duration,
+        mut tell: impl FnMut(&Socket, Duration),
+    ) {
+        self.refuse_new();
+        let sessions = self.registry.sessions();
+        let count = sessions.len().max(1) as u32;
+        let step = match pace {
+            Pace::Over(time) => time / count,
+            Pace::PerSecond(rate) => Duration::from_secs(1) / rate.max(1),
+        };
+        let begin = Instant::now();
+        for (index, session) in (0u32..).zip(&sessions) {
+            for socket in session.connected_sockets() {
+                tell(&socket, step * index);
+            }
+            tokio::task::consume_budget().await;
+        }
+        let closing = tokio_util::task::TaskTracker::new();
+        for (index, session) in (0u32..).zip(sessions) {
+            tokio::time::sleep_until(begin + step * index).await;
+            closing.spawn(close_when_idle(session, patience));
+        }
+        closing.close();
+        closing.wait().await;
+    }
+
     /// Refuses new handshakes, closes every transport (clients come back, elsewhere) and waits
     /// until the disconnect handlers are done, at most until `deadline`.
     pub async fn close(&self, deadline: Duration) {
         let end = Instant::now() + deadline;
         self.registry.start_closing();
-        for connection in self.registry.open_connections() {
-            connection.shut(DisconnectReason::ServerShuttingDown);
+        for session in self.registry.sessions() {
+            session.end(DisconnectReason::ServerShuttingDown, Farewell::Flush);
             tokio::task::consume_budget().await;
             if Instant::now() >= end {
                 break;
             }
         }
-        self.registry.workers.close();
-        if tokio::time::timeout_at(end, self.registry.workers.wait())
-            .await
-            .is_err()
-        {
+        let tasks = &self.registry.connections;
+        tasks.close();
+        if tokio::time::timeout_at(end, tasks.wait()).await.is_err() {
             tracing::warn!(
-                unfinished = self.registry.workers.len(),
-                "server closed before all disconnect handlers were done"
+                unfinished = tasks.len(),
+                "server closed before all connections were done"
             );
         }
     }
@@ -209,16 +287,29 @@ impl Io {
     fn namespace(&self, name: &str) -> Option<&Namespace> {
         self.registry.namespaces.get(name).map(AsRef::as_ref)
     }
+
+    fn namespace_of(&self, name: &str, packet: &Packet) -> Option<&Namespace> {
+        self.namespace(name)
+            .filter(|namespace| *namespace.name == *packet.namespace())
+    }
 }
 
-fn send(socket: &Socket, packet: &Packet, except: Option<&SocketId>, delivery: Delivery) -> bool {
-    if except.is_some_and(|id| id == socket.id()) {
+fn send(socket: &Socket, packet: &Packet, except: Option<&SocketId>, class: Class) -> bool {
+    if except.is_some_and(|id| *id == socket.id()) {
         return false;
     }
-    match delivery {
-        Delivery::Queued => socket.emit(packet).is_ok(),
-        Delivery::Volatile => socket.emit_volatile(packet).is_ok(),
-    }
+    socket.deliver(packet, class).is_ok()
+}
+
+async fn close_when_idle(session: Arc<Session>, patience: Duration) {
+    let idle = async {
+        for socket in session.connected_sockets() {
+            socket.wait_until_idle().await;
+        }
+    };
+    // One that stays busy is closed all the same.
+    let _ = tokio::time::timeout(patience, idle).await;
+    session.end(DisconnectReason::ServerShuttingDown, Farewell::Flush);
 }
 
 impl std::fmt::Debug for Io {

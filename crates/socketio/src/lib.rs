@@ -2,52 +2,44 @@
 
 mod ack;
 mod application;
-mod codec;
-mod connection;
+mod bundle;
+mod compression;
+mod driver;
 mod engine;
+mod flusher;
+mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod http;
+mod ids;
 mod io;
 pub mod listen;
 mod options;
 mod packet;
+mod recovery;
 mod registry;
 mod rooms;
 mod server;
+mod session;
 mod socket;
-mod socket_id;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the codecs of the old runtime are still in use"
-    )
-)]
+mod wheel;
 mod wire;
-mod worker;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the engine still brings its own WebSocket")
-)]
 mod ws;
 
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
-
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
-
-pub use ack::Ack;
+pub use ack::{Ack, AckError, Answer};
 pub use application::{
     Application, DisconnectReason, Event, Handshake, Protocol, Refusal, Transport,
 };
-pub use io::{ConnectionCount, Io};
-pub use options::Options;
-pub use packet::{Packet, PacketError};
+pub use bundle::ClientBundle;
+pub use engine::{EngineConnection, EngineMessage};
+pub use ids::SocketId;
+pub use io::{ConnectionCount, Io, Pace};
+pub use options::{Cookie, Options};
+pub use packet::{Packet, PacketError, attachment};
+pub use recovery::{Recovery, RestoreError};
 pub use server::{RemoteAddr, Server, SocketIoService};
 pub use socket::{SendError, Socket};
-pub use socket_id::SocketId;
 
 /// A lock whose data stays consistent even if a holder panicked: sections here are short and only
 /// move values, so a poisoned lock carries no half-made change.

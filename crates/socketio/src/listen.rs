@@ -6,22 +6,26 @@
 use std::{
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::{
-    extract::connect_info::Connected,
-    serve::{self, IncomingStream},
-};
+use axum::{Router, body::Body, extract::ConnectInfo};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     time::Sleep,
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service;
+
+/// Bytes of a request's head, and of what is buffered of its body.
+const MAX_HEAD: usize = 64 * 1024;
 
 /// How long a peer may stand still.
 #[derive(Debug, Clone)]
@@ -31,6 +35,9 @@ pub struct Options {
     /// `TCP_USER_TIMEOUT`: sent data that stays unacknowledged for this long breaks the
     /// connection. 30 s. Only where the system has it (Linux).
     pub user_timeout: Duration,
+    /// For the head of a request: a connection that sends none for this long is closed, a new one
+    /// and one that was kept open. 10 s.
+    pub header_read: Duration,
 }
 
 impl Default for Options {
@@ -39,75 +46,107 @@ impl Default for Options {
         Self {
             write_stall: time,
             user_timeout: time,
+            header_read: Duration::from_secs(10),
         }
     }
 }
 
-/// A TCP listener for [`axum::serve()`]; its streams have `TCP_NODELAY` and the deadlines of
-/// [`Options`].
-#[derive(Debug)]
-pub struct Listener {
-    tcp: TcpListener,
+/// Serves `router` on every connection of `listener` until `stop`; then connections finish the
+/// request that is under way. Requests carry `ConnectInfo<`[`Peer`]`>`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
     options: Options,
-}
-
-impl Listener {
-    /// Wraps a bound listener.
-    pub fn new(tcp: TcpListener, options: Options) -> Self {
-        Self { tcp, options }
-    }
-
-    /// Where it listens.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
-
-    /// Nothing here is worth refusing a client for: a stream without an option still works.
-    fn tune(&self, stream: &TcpStream) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY not set");
-        }
-        #[cfg(target_os = "linux")]
-        if let Err(error) =
-            SockRef::from(stream).set_tcp_user_timeout(Some(self.options.user_timeout))
-        {
-            tracing::debug!(%error, "TCP_USER_TIMEOUT not set");
-        }
-    }
-}
-
-impl serve::Listener for Listener {
-    type Io = Stream;
-    type Addr = Peer;
-
-    async fn accept(&mut self) -> (Stream, Peer) {
-        // axum's own accept retries what is transient and waits when descriptors run out.
-        let (tcp, addr) = serve::Listener::accept(&mut self.tcp).await;
-        self.tune(&tcp);
-        let cut = CancellationToken::new();
+    stop: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    while let Some((tcp, addr)) = stop.run_until_cancelled(accept(&listener)).await {
+        tune(&tcp, &options);
         let stream = Stream {
             tcp,
-            write_stall: self.options.write_stall,
+            write_stall: options.write_stall,
             stalled: None,
-            cut_reads: Box::pin(cut.clone().cancelled_owned()),
-            cut_writes: Box::pin(cut.clone().cancelled_owned()),
         };
-        (stream, Peer { addr, cut })
+        let (router, stop, header_read) = (router.clone(), stop.clone(), options.header_read);
+        connections.spawn(async move {
+            serve_one(stream, Peer { addr }, router, header_read, stop).await;
+        });
     }
+    connections.close();
+    connections.wait().await;
+}
 
-    fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer {
-            addr: self.tcp.local_addr()?,
-            cut: CancellationToken::new(),
-        })
+async fn serve_one(
+    stream: Stream,
+    peer: Peer,
+    router: Router,
+    header_read: Duration,
+    stop: CancellationToken,
+) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        // A router is always ready.
+        router.clone().call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_read)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, remote = %peer.addr, "connection failed");
+    }
+}
+
+/// The next connection. What is wrong with a single one does not matter; when descriptors or memory
+/// run out it waits for better times.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+fn is_of_the_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// Nothing here is worth refusing a client for: a stream without an option still works.
+fn tune(stream: &TcpStream, options: &Options) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY not set");
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(options.user_timeout)) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT not set");
     }
 }
 
 /// The other end of an accepted connection, found in handlers as `ConnectInfo<Peer>`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Peer {
     addr: SocketAddr,
-    cut: CancellationToken,
 }
 
 impl Peer {
@@ -115,37 +154,15 @@ impl Peer {
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
-
-    /// Cancelling it makes every read and write of the stream fail.
-    pub(crate) fn cut(&self) -> CancellationToken {
-        self.cut.clone()
-    }
-}
-
-impl Connected<IncomingStream<'_, Listener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        stream.remote_addr().clone()
-    }
 }
 
 /// A TCP stream that fails once a write stands still for too long.
 #[derive(Debug)]
-pub struct Stream {
+struct Stream {
     tcp: TcpStream,
     write_stall: Duration,
     /// Runs from the moment at which a write could not go on.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Two, because reader and writer are two tasks and a future wakes the last that polled it.
-    cut_reads: CutFuture,
-    cut_writes: CutFuture,
-}
-
-type CutFuture = Pin<Box<WaitForCancellationFutureOwned>>;
-
-fn poll_cut(cut: &mut CutFuture, cx: &mut Context<'_>) -> Poll<io::Error> {
-    cut.as_mut()
-        .poll(cx)
-        .map(|()| io::Error::new(io::ErrorKind::ConnectionAborted, "connection was cut"))
 }
 
 impl Stream {
@@ -158,9 +175,6 @@ impl Stream {
         if written.is_ready() {
             self.stalled = None;
             return written;
-        }
-        if let Poll::Ready(error) = poll_cut(&mut self.cut_writes, cx) {
-            return Poll::Ready(Err(error));
         }
         let time = self.write_stall;
         let stalled = self
@@ -180,10 +194,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.tcp).poll_read(cx, buf) {
-            Poll::Ready(read) => Poll::Ready(read),
-            Poll::Pending => poll_cut(&mut self.cut_reads, cx).map(Err),
-        }
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
     }
 }
 
@@ -220,100 +231,5 @@ impl AsyncWrite for Stream {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    /// An accepted stream and the client's end of it.
-    async fn pair(options: Options) -> (Stream, Peer, TcpStream) {
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut listener = Listener::new(tcp, options);
-        let addr = listener.local_addr().unwrap();
-        let (client, (stream, peer)) = tokio::join!(
-            TcpStream::connect(addr),
-            serve::Listener::accept(&mut listener)
-        );
-        (stream, peer, client.unwrap())
-    }
-
-    async fn write_until_error(stream: &mut Stream) -> io::ErrorKind {
-        let content = vec![0; 65_536];
-        loop {
-            if let Err(error) = stream.write_all(&content).await {
-                return error.kind();
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn tunes_what_it_accepts_and_names_the_peer() {
-        let time = Duration::from_secs(7);
-        let options = Options {
-            user_timeout: time,
-            ..Options::default()
-        };
-        let (stream, peer, client) = pair(options).await;
-        assert_eq!(peer.addr(), client.local_addr().unwrap());
-        assert!(stream.tcp.nodelay().unwrap());
-        let set = SockRef::from(&stream.tcp).tcp_user_timeout().unwrap();
-        assert_eq!(set, Some(time));
-    }
-
-    #[tokio::test]
-    async fn fails_a_write_that_stands_still() {
-        let options = Options {
-            write_stall: Duration::from_millis(100),
-            ..Options::default()
-        };
-        let (mut stream, _peer, _client) = pair(options).await;
-        assert_eq!(
-            write_until_error(&mut stream).await,
-            io::ErrorKind::TimedOut
-        );
-    }
-
-    #[tokio::test]
-    async fn does_not_fail_a_slow_peer_that_goes_on_reading() {
-        let options = Options {
-            write_stall: Duration::from_millis(500),
-            ..Options::default()
-        };
-        let (mut stream, _peer, mut client) = pair(options).await;
-        let total = 16 * 1024 * 1024;
-        let reader = async {
-            let mut buffer = vec![0; 1024 * 1024];
-            let mut left = total;
-            while left > 0 {
-                // Longer in all than the deadline, never that long without progress.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                let size = buffer.len().min(left);
-                left -= client.read(&mut buffer[..size]).await.unwrap();
-            }
-        };
-        let content = vec![0; total];
-        let (written, ()) = tokio::join!(stream.write_all(&content), reader);
-        written.unwrap();
-    }
-
-    #[tokio::test]
-    async fn fails_reads_and_writes_once_it_is_cut() {
-        let (stream, peer, _client) = pair(Options::default()).await;
-        let (mut reads, mut writes) = tokio::io::split(stream);
-        let cut = async {
-            tokio::task::yield_now().await;
-            peer.cut().cancel();
-        };
-        let read = async { reads.read_u8().await.unwrap_err().kind() };
-        let content = vec![0; 65_536];
-        let write = async {
-            loop {
-                if let Err(error) = writes.write_all(&content).await {
-                    return error.kind();
-                }
-            }
-        };
-        let (read, write, ()) = tokio::join!(read, write, cut);
-        assert_eq!([read, write], [io::ErrorKind::ConnectionAborted; 2]);
-    }
-}
+#[path = "listen_tests.rs"]
+mod tests;

@@ -3,40 +3,54 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use tokio_util::task::TaskTracker;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
-use crate::{Options, connection::Connection, lock, rooms::Rooms};
+use crate::{
+    Options,
+    flusher::Flusher,
+    ids::EngineId,
+    lock,
+    rooms::Rooms,
+    session::Session,
+    wheel::{Alarm, Wheel},
+};
+
+/// Parts of the session table, so that connects and polls seldom wait for each other.
+const SHARDS: usize = 32;
+/// Alarms that are rung between two chances for other tasks.
+const TURN: usize = 64;
+
+/// Sessions by their secret.
+type Shard = Mutex<HashMap<EngineId, Arc<Session>>>;
 
 /// One namespace and its rooms.
 pub(crate) struct Namespace {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) rooms: Rooms,
 }
 
 pub(crate) struct Registry {
     pub(crate) options: Options,
     pub(crate) namespaces: HashMap<String, Arc<Namespace>>,
-    /// Owns the task of each socket; closing waits for them.
-    pub(crate) workers: TaskTracker,
-    /// Owns the timers, which end by themselves and are not worth waiting for.
-    pub(crate) timers: TaskTracker,
+    /// Owns the task of each connection; closing waits for them.
+    pub(crate) connections: TaskTracker,
+    pub(crate) flusher: Arc<Flusher>,
+    pub(crate) wheel: Arc<Wheel>,
     pub(crate) slow_consumers: AtomicU64,
-    pub(crate) mailbox_overflows: AtomicU64,
     pub(crate) handler_panics: AtomicU64,
+    sessions: Box<[Shard]>,
     refusing: AtomicBool,
-    connections: Mutex<Connections>,
-}
-
-#[derive(Default)]
-struct Connections {
-    closing: bool,
-    next: u64,
-    open: HashMap<u64, Arc<Connection>>,
+    closing: AtomicBool,
+    /// Owns the tasks of the server itself, which end with it.
+    own: OnceLock<(TaskTracker, DropGuard)>,
 }
 
 impl Registry {
@@ -45,26 +59,46 @@ impl Registry {
             .namespaces
             .iter()
             .map(|name| {
-                (
-                    name.clone(),
-                    Arc::new(Namespace {
-                        name: name.clone(),
-                        rooms: Rooms::new(),
-                    }),
-                )
+                let namespace = Namespace {
+                    name: name.as_str().into(),
+                    rooms: Rooms::new(),
+                };
+                (name.clone(), Arc::new(namespace))
             })
             .collect();
+        let shortest = options.ping_interval.min(options.ping_timeout);
         Self {
             options,
             namespaces,
-            workers: TaskTracker::new(),
-            timers: TaskTracker::new(),
+            connections: TaskTracker::new(),
+            flusher: Arc::new(Flusher::new()),
+            wheel: Arc::new(Wheel::new(shortest)),
             slow_consumers: AtomicU64::new(0),
-            mailbox_overflows: AtomicU64::new(0),
             handler_panics: AtomicU64::new(0),
+            sessions: (0..SHARDS).map(|_| Mutex::default()).collect(),
             refusing: AtomicBool::new(false),
-            connections: Mutex::default(),
+            closing: AtomicBool::new(false),
+            own: OnceLock::new(),
         }
+    }
+
+    /// Starts the server's own tasks with its first connection: only then is a runtime certain.
+    fn start(self: &Arc<Self>) {
+        self.own.get_or_init(|| {
+            let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+            for index in 0..self.flusher.tasks() {
+                let (flusher, stop) = (self.flusher.clone(), stop.clone());
+                tasks.spawn(async move {
+                    stop.run_until_cancelled(flusher.run(index)).await;
+                });
+            }
+            let (wheel, registry, stopped) =
+                (self.wheel.clone(), Arc::downgrade(self), stop.clone());
+            tasks.spawn(async move {
+                stopped.run_until_cancelled(ring(&wheel, &registry)).await;
+            });
+            (tasks, stop.drop_guard())
+        });
     }
 
     pub(crate) fn refuse_new(&self) {
@@ -75,33 +109,70 @@ impl Registry {
         self.refusing.load(Ordering::Acquire)
     }
 
-    /// Makes and keeps a connection under a number of its own; `None` once the server is closing.
-    pub(crate) fn admit(
-        &self,
-        make: impl FnOnce(u64) -> Arc<Connection>,
-    ) -> Option<Arc<Connection>> {
-        let mut connections = lock(&self.connections);
-        if connections.closing {
-            return None;
+    fn shard(&self, id: &EngineId) -> &Shard {
+        &self.sessions[id.spread() % SHARDS]
+    }
+
+    /// Lets a session be found; `false` once the server is closing.
+    pub(crate) fn admit(self: &Arc<Self>, session: &Arc<Session>) -> bool {
+        self.start();
+        let mut shard = lock(self.shard(&session.id));
+        // Looked at under the lock: closing sets it first and then goes through the shards.
+        if self.closing.load(Ordering::Acquire) {
+            return false;
         }
-        let serial = connections.next;
-        connections.next += 1;
-        let connection = make(serial);
-        connections.open.insert(serial, connection.clone());
-        Some(connection)
+        shard.insert(session.id, session.clone());
+        true
     }
 
-    pub(crate) fn remove(&self, serial: u64) {
-        lock(&self.connections).open.remove(&serial);
+    pub(crate) fn session(&self, id: &EngineId) -> Option<Arc<Session>> {
+        lock(self.shard(id)).get(id).cloned()
     }
 
-    pub(crate) fn open_connections(&self) -> Vec<Arc<Connection>> {
-        lock(&self.connections).open.values().cloned().collect()
+    pub(crate) fn remove(&self, id: &EngineId) {
+        let mut shard = lock(self.shard(id));
+        shard.remove(id);
+        // After a crowd has left, its table goes too.
+        if shard.capacity() > 64 && shard.len() < shard.capacity() / 8 {
+            shard.shrink_to_fit();
+        }
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
+        let mut all = Vec::new();
+        for shard in &self.sessions {
+            all.extend(lock(shard).values().cloned());
+        }
+        all
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.iter().map(|shard| lock(shard).len()).sum()
     }
 
     /// From here on [`admit`](Self::admit) refuses: whoever is listed afterwards is all there is.
     pub(crate) fn start_closing(&self) {
         self.refuse_new();
-        lock(&self.connections).closing = true;
+        self.closing.store(true, Ordering::Release);
+    }
+}
+
+async fn ring(wheel: &Wheel, registry: &Weak<Registry>) {
+    loop {
+        let (tick, due) = wheel.next().await;
+        let Some(registry) = registry.upgrade() else {
+            return;
+        };
+        for (count, (id, alarm)) in (1..).zip(due) {
+            if let Some(session) = registry.session(&id) {
+                match alarm {
+                    Alarm::Heartbeat => session.heartbeat_due(tick),
+                    Alarm::Idle => session.idle_due(),
+                }
+            }
+            if count % TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }

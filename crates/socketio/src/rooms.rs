@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crate::{Socket, SocketId, lock};
+use crate::{Socket, lock};
 
 /// Enough that joins into different rooms seldom meet; each costs an empty map.
 const SHARDS: usize = 32;
@@ -20,7 +20,8 @@ pub(crate) struct Rooms {
 
 #[derive(Default)]
 struct Room {
-    members: HashMap<SocketId, Socket>,
+    /// By address: a socket is one thing whatever its id.
+    members: HashMap<usize, Socket>,
     /// The members as a list, kept until the next change: a busy room is listed far more often
     /// than it changes.
     listed: Option<Arc<[Socket]>>,
@@ -38,20 +39,26 @@ impl Rooms {
         &self.shards[self.hasher.hash_one(room) as usize % SHARDS]
     }
 
-    /// Callers hold the socket's membership lock, so that it cannot end half-way.
-    pub(crate) fn add(&self, room: &Arc<str>, socket: &Socket) {
+    /// Returns the room's name, of which there is one copy however many sockets are in it. Callers
+    /// hold the socket's membership lock, so that it cannot end half-way.
+    pub(crate) fn add(&self, room: &str, socket: &Socket) -> Arc<str> {
         let mut shard = lock(self.shard(room));
-        let entry = shard.entry(room.clone()).or_default();
-        entry.members.insert(socket.id().clone(), socket.clone());
+        let name = match shard.get_key_value(room) {
+            Some((name, _)) => name.clone(),
+            None => Arc::from(room),
+        };
+        let entry = shard.entry(name.clone()).or_default();
+        entry.members.insert(socket.address(), socket.clone());
         entry.listed = None;
+        name
     }
 
-    pub(crate) fn remove(&self, room: &str, id: &SocketId) {
+    pub(crate) fn remove(&self, room: &str, socket: &Socket) {
         let mut shard = lock(self.shard(room));
         let Some(entry) = shard.get_mut(room) else {
             return;
         };
-        entry.members.remove(id);
+        entry.members.remove(&socket.address());
         entry.listed = None;
         if entry.members.is_empty() {
             shard.remove(room);
@@ -68,5 +75,10 @@ impl Rooms {
         listed
             .get_or_insert_with(|| members.values().cloned().collect())
             .clone()
+    }
+
+    /// How many rooms there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 }

@@ -9,11 +9,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use ::http::{Request, Response};
 use axum::body::Body;
-use http::{Request, Response, StatusCode};
 use tower::Service;
 
-use crate::{Application, Io, Options, engine, registry::Registry};
+use crate::{Application, Io, Options, http, registry::Registry};
 
 /// Request extension that names the client's address, for layers that know better than the
 /// socket (a proxy's header). Without it the address is axum's
@@ -24,7 +24,7 @@ pub struct RemoteAddr(pub SocketAddr);
 /// A Socket.IO server for one [`Application`]; a clone is the same server.
 pub struct Server<A: Application> {
     registry: Arc<Registry>,
-    engine: engine::Service<A>,
+    app: Arc<A>,
 }
 
 impl<A: Application> Server<A> {
@@ -36,10 +36,9 @@ impl<A: Application> Server<A> {
 
     /// [`new`](Self::new) for an application that others hold too.
     pub fn new_shared(options: Options, app: Arc<A>) -> Self {
-        let registry = Arc::new(Registry::new(options));
         Self {
-            engine: engine::service(app, registry.clone()),
-            registry,
+            registry: Arc::new(Registry::new(options)),
+            app,
         }
     }
 
@@ -54,7 +53,7 @@ impl<A: Application> Server<A> {
     pub fn service(&self) -> SocketIoService<A> {
         SocketIoService {
             registry: self.registry.clone(),
-            engine: self.engine.clone(),
+            app: self.app.clone(),
         }
     }
 
@@ -71,7 +70,7 @@ impl<A: Application> Clone for Server<A> {
     fn clone(&self) -> Self {
         Self {
             registry: self.registry.clone(),
-            engine: self.engine.clone(),
+            app: self.app.clone(),
         }
     }
 }
@@ -87,7 +86,7 @@ impl<A: Application> fmt::Debug for Server<A> {
 /// The HTTP side of a [`Server`], a tower service that axum can nest.
 pub struct SocketIoService<A: Application> {
     registry: Arc<Registry>,
-    engine: engine::Service<A>,
+    app: Arc<A>,
 }
 
 impl<A: Application> Service<Request<Body>> for SocketIoService<A> {
@@ -100,35 +99,16 @@ impl<A: Application> Service<Request<Body>> for SocketIoService<A> {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if self.registry.is_refusing() && is_handshake(&request) {
-            return Box::pin(std::future::ready(Ok(unavailable())));
-        }
-        let answer = Service::call(&mut self.engine, request);
-        Box::pin(async move { answer.await.map(|response| response.map(Body::new)) })
+        let (app, registry) = (self.app.clone(), self.registry.clone());
+        Box::pin(async move { Ok(http::serve(app, registry, request).await) })
     }
-}
-
-/// A request without session id opens a session.
-fn is_handshake(request: &Request<Body>) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    !query.split('&').any(|pair| pair.starts_with("sid="))
-}
-
-fn unavailable() -> Response<Body> {
-    let mut response = Response::new(Body::from(r#"{"message":"server is shutting down"}"#));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let json = http::HeaderValue::from_static("application/json");
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, json);
-    response
 }
 
 impl<A: Application> Clone for SocketIoService<A> {
     fn clone(&self) -> Self {
         Self {
             registry: self.registry.clone(),
-            engine: self.engine.clone(),
+            app: self.app.clone(),
         }
     }
 }

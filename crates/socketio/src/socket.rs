@@ -7,19 +7,27 @@ use std::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
 use crate::{
-    Ack, DisconnectReason, Event, Packet, Protocol, Refusal, SocketId, Transport, codec,
-    connection::Connection, engine::Frame, lock, registry::Namespace,
+    Ack, AckError, Answer, DisconnectReason, Packet, PacketError, Protocol, Refusal, SocketId,
+    Transport,
+    ack::Owed,
+    frame::Frame,
+    lock,
+    packet::Form,
+    recovery::{Recovery, RestoreError},
+    registry::Namespace,
+    session::{Class, Farewell, Session},
+    wire,
 };
 
-/// Bytes of JSON text that may wait in one socket's mailbox.
-pub(crate) const MAILBOX_BYTES: usize = 1024 * 1024;
+/// How long a client that was disconnected from its last namespace may take to hang up.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// Why something was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +41,9 @@ pub enum SendError {
     /// The packet was encoded for another namespace.
     #[error("packet belongs to another namespace")]
     WrongNamespace,
-    /// The value of an ack cannot be written as JSON.
-    #[error("value cannot be encoded: {0}")]
-    Encode(#[from] serde_json::Error),
+    /// The values of an ack cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] PacketError),
 }
 
 /// Handle of one client in one namespace; a clone is a reference to the same socket.
@@ -45,24 +53,36 @@ pub struct Socket {
 }
 
 struct Inner {
-    id: SocketId,
+    /// Fixed when it is first asked for: until then it may be restored.
+    id: OnceLock<SocketId>,
     namespace: Arc<Namespace>,
-    connection: Arc<Connection>,
+    session: Arc<Session>,
     phase: Mutex<Phase>,
     membership: Mutex<Membership>,
-    mailbox: mpsc::Sender<Queued>,
-    mailbox_bytes: AtomicUsize,
+    owed: Mutex<Option<Box<Owed>>>,
     /// Events that were received and whose handler has not finished.
     unhandled: AtomicUsize,
-    gone: CancellationToken,
-    reason: OnceLock<DisconnectReason>,
+    idle: Notify,
 }
 
 enum Phase {
-    /// The application has not decided yet; what is sent meanwhile waits here.
-    Connecting(Vec<Frame>),
-    Connected,
-    Gone,
+    /// The application has not decided yet.
+    Connecting(Box<Connecting>),
+    Connected {
+        /// Secret of a client that can be recovered.
+        pid: Option<Box<str>>,
+    },
+    Gone(DisconnectReason),
+}
+
+#[derive(Default)]
+struct Connecting {
+    /// Sent before the CONNECT answer.
+    replay: Vec<Packet>,
+    pid: Option<Box<str>>,
+    /// What was sent meanwhile, which follows the answer.
+    held: Vec<Frame>,
+    held_bytes: usize,
 }
 
 #[derive(Default)]
@@ -72,49 +92,26 @@ struct Membership {
     rooms: HashSet<Arc<str>>,
 }
 
-/// An event on its way to the worker.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) event: Event,
-    bytes: usize,
-}
-
-/// Why an event was not taken.
-pub(crate) enum Undelivered {
-    /// The CONNECT packet was not answered yet, or the socket is gone.
-    NotConnected,
-    Overflow,
-}
-
 impl Socket {
-    pub(crate) fn new(
-        namespace: Arc<Namespace>,
-        connection: Arc<Connection>,
-    ) -> (Self, mpsc::Receiver<Queued>) {
-        let (mailbox, events) = mpsc::channel(connection.registry.options.mailbox.max(1));
+    pub(crate) fn new(namespace: Arc<Namespace>, session: Arc<Session>) -> Self {
         let inner = Inner {
-            id: SocketId::random(),
+            id: OnceLock::new(),
             namespace,
-            connection,
-            phase: Mutex::new(Phase::Connecting(Vec::new())),
+            session,
+            phase: Mutex::new(Phase::Connecting(Box::default())),
             membership: Mutex::default(),
-            mailbox,
-            mailbox_bytes: AtomicUsize::new(0),
+            owed: Mutex::default(),
             unhandled: AtomicUsize::new(0),
-            gone: CancellationToken::new(),
-            reason: OnceLock::new(),
+            idle: Notify::new(),
         };
-        (
-            Self {
-                inner: Arc::new(inner),
-            },
-            events,
-        )
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
-    /// Public identity.
-    pub fn id(&self) -> &SocketId {
-        &self.inner.id
+    /// Public identity. It differs per namespace and says nothing of the connection.
+    pub fn id(&self) -> SocketId {
+        *self.inner.id.get_or_init(SocketId::random)
     }
 
     /// The namespace it is in.
@@ -122,19 +119,70 @@ impl Socket {
         &self.inner.namespace.name
     }
 
+    pub(crate) fn namespace_name(&self) -> Arc<str> {
+        self.inner.namespace.name.clone()
+    }
+
     /// Protocol revision of the client.
     pub fn protocol(&self) -> Protocol {
-        self.inner.connection.protocol
+        self.inner.session.protocol
     }
 
     /// Transport at this moment.
     pub fn transport(&self) -> Transport {
-        self.inner.connection.transport()
+        self.inner.session.transport()
     }
 
     /// Whether the CONNECT packet was accepted and the socket is not gone.
     pub fn is_connected(&self) -> bool {
-        matches!(*lock(&self.inner.phase), Phase::Connected)
+        matches!(*lock(&self.inner.phase), Phase::Connected { .. })
+    }
+
+    /// Makes the client recoverable: it is told `pid`, a secret under which it asks for its
+    /// session when it comes back, in `auth.pid` of its next CONNECT. Only while it connects, and
+    /// only for clients of protocol v5.
+    pub fn set_pid(&self, pid: &str) -> Result<(), RestoreError> {
+        match &mut *lock(&self.inner.phase) {
+            Phase::Connecting(connecting) => {
+                connecting.pid = Some(pid.into());
+                Ok(())
+            }
+            Phase::Connected { .. } | Phase::Gone(_) => Err(RestoreError::NotConnecting),
+        }
+    }
+
+    /// Gives the client its former session back: the old id and rooms, and the events it missed
+    /// before the answer to its CONNECT. It then sees `socket.recovered === true`. Only while it
+    /// connects, and before anything asked for its [`id`](Self::id).
+    pub fn restore(&self, recovery: Recovery) -> Result<(), RestoreError> {
+        let Recovery {
+            id,
+            pid,
+            rooms,
+            replay,
+        } = recovery;
+        {
+            let mut phase = lock(&self.inner.phase);
+            let Phase::Connecting(connecting) = &mut *phase else {
+                return Err(RestoreError::NotConnecting);
+            };
+            if replay
+                .iter()
+                .any(|packet| self.check_namespace(packet).is_err())
+            {
+                return Err(RestoreError::WrongNamespace);
+            }
+            self.inner
+                .id
+                .set(id)
+                .map_err(|_| RestoreError::AlreadyNamed)?;
+            connecting.pid = Some(pid.into());
+            connecting.replay = replay;
+        }
+        for room in &rooms {
+            self.join(room);
+        }
+        Ok(())
     }
 
     /// Joins `room`; `false` when the socket is gone, and then nothing is left behind.
@@ -144,9 +192,8 @@ impl Socket {
             return false;
         }
         if !membership.rooms.contains(room) {
-            let room: Arc<str> = room.into();
-            membership.rooms.insert(room.clone());
-            self.inner.namespace.rooms.add(&room, self);
+            let name = self.inner.namespace.rooms.add(room, self);
+            membership.rooms.insert(name);
         }
         true
     }
@@ -156,7 +203,7 @@ impl Socket {
         let mut membership = lock(&self.inner.membership);
         let was_in = membership.rooms.remove(room);
         if was_in {
-            self.inner.namespace.rooms.remove(room, &self.inner.id);
+            self.inner.namespace.rooms.remove(room, self);
         }
         was_in
     }
@@ -173,39 +220,59 @@ impl Socket {
     /// Queues `packet`. Never waits: when the queue is full the connection is cut.
     pub fn emit(&self, packet: &Packet) -> Result<(), SendError> {
         self.check_namespace(packet)?;
-        self.send(packet.frame())
+        self.deliver(packet, Class::Queued)
     }
 
     /// Queues `packet` unless half of the queue is taken; dropping it harms nothing else.
     pub fn emit_volatile(&self, packet: &Packet) -> Result<(), SendError> {
         self.check_namespace(packet)?;
-        match *lock(&self.inner.phase) {
-            Phase::Connected => self.inner.connection.link.send_volatile(packet.frame()),
-            Phase::Connecting(_) | Phase::Gone => Err(SendError::Closed),
+        self.deliver(packet, Class::Volatile)
+    }
+
+    /// Queues `packet` and waits for the client's answer.
+    pub async fn emit_with_ack(
+        &self,
+        packet: &Packet,
+        timeout: Duration,
+    ) -> Result<Answer, AckError> {
+        self.check_namespace(packet)?;
+        let (id, answer) = lock(&self.inner.owed).get_or_insert_default().add();
+        let frames = packet.frames_with_id(self.form(), id);
+        let answered = match self.send(&frames) {
+            Ok(()) => match tokio::time::timeout(timeout, answer).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(_ended)) => AckError::Ended,
+                Err(_elapsed) => AckError::Timeout(timeout),
+            },
+            Err(error) => error.into(),
+        };
+        if let Some(owed) = &mut *lock(&self.inner.owed) {
+            owed.give_up(id);
         }
+        Err(answered)
     }
 
     /// Sends DISCONNECT: the client does not come back by itself. With its last namespace the
-    /// connection is closed too. Rooms are left and the disconnect handler is due at once.
+    /// connection is closed too, a moment later. Rooms are left and the disconnect handler is due
+    /// at once.
     pub fn disconnect(&self) {
-        let said = {
-            let phase = lock(&self.inner.phase);
-            match *phase {
-                Phase::Connected => {
-                    let frame = Frame::from(codec::disconnect(self.namespace()));
-                    self.inner.connection.link.send(frame).is_ok()
-                }
-                Phase::Connecting(_) | Phase::Gone => false,
-            }
-        };
+        if self.is_connected() {
+            let frame = self.packet_frame(&wire::disconnect_text(self.namespace()), || {
+                wire::disconnect_msgpack(self.namespace())
+            });
+            // One that cannot take it is cut.
+            let _ = self.send(&[frame]);
+        }
         if self.end(DisconnectReason::ServerNamespaceDisconnect) {
-            self.inner.connection.after_server_disconnect(said);
+            self.inner.session.close_if_idle_in(LINGER);
         }
     }
 
-    /// Closes the connection under it, with all its namespaces: the client comes back.
+    /// Closes the connection under it, with all its namespaces, once what is queued is sent: the
+    /// client comes back.
     pub fn close(&self) {
-        self.inner.connection.shut(DisconnectReason::ForcedClose);
+        let session = &self.inner.session;
+        session.end(DisconnectReason::ForcedClose, Farewell::Flush);
     }
 
     fn check_namespace(&self, packet: &Packet) -> Result<(), SendError> {
@@ -216,124 +283,140 @@ impl Socket {
         }
     }
 
-    pub(crate) fn send(&self, frame: Frame) -> Result<(), SendError> {
-        let limit = self.inner.connection.registry.options.send_queue;
+    pub(crate) fn form(&self) -> Form {
+        self.inner.session.form()
+    }
+
+    /// The caller made sure that the packet is of this namespace.
+    pub(crate) fn deliver(&self, packet: &Packet, class: Class) -> Result<(), SendError> {
+        let form = self.form();
+        self.send_classed(class, |recoverable| {
+            let packet = if recoverable {
+                packet.for_recoverable()
+            } else {
+                packet
+            };
+            packet.frames(form)
+        })
+    }
+
+    pub(crate) fn send(&self, frames: &[Frame]) -> Result<(), SendError> {
+        self.send_classed(Class::Queued, |_| frames)
+    }
+
+    fn send_classed<'a>(
+        &self,
+        class: Class,
+        frames: impl FnOnce(bool) -> &'a [Frame],
+    ) -> Result<(), SendError> {
         let sent = match &mut *lock(&self.inner.phase) {
-            Phase::Connecting(held) if held.len() < limit => {
-                held.push(frame);
-                Ok(())
+            Phase::Connecting(connecting) => {
+                let limit = self.inner.session.registry.options.send_queue;
+                connecting.hold(frames, class, limit)
             }
-            Phase::Connecting(_) => Err(SendError::Full),
-            Phase::Connected => self.inner.connection.link.send(frame),
-            Phase::Gone => Err(SendError::Closed),
+            Phase::Connected { pid } => self.inner.session.send(frames(pid.is_some()), class),
+            Phase::Gone(_) => Err(SendError::Closed),
         };
         // Outside the section: cutting ends all sockets of the connection, this one included.
-        if matches!(sent, Err(SendError::Full)) {
-            self.inner.connection.cut_slow_consumer();
+        if matches!(sent, Err(SendError::Full)) && class == Class::Queued {
+            self.inner.session.cut_slow_consumer();
         }
         sent
     }
 
+    /// A packet of the protocol itself in the client's form.
+    fn packet_frame(&self, text: &str, msgpack: impl FnOnce() -> Vec<u8>) -> Frame {
+        if self.form().msgpack {
+            Frame::binary(self.protocol(), &msgpack())
+        } else {
+            Frame::text(text)
+        }
+    }
+
     /// Answers the CONNECT packet; `false` when the socket is gone meanwhile.
     pub(crate) fn accept(&self) -> bool {
-        let payload = match self.protocol() {
-            Protocol::V4 => None,
-            Protocol::V5 => Some(json!({ "sid": self.inner.id.as_str() })),
-        };
-        let answer = Frame::from(codec::connect(self.namespace(), payload.as_ref()));
         let sent = {
             let mut phase = lock(&self.inner.phase);
-            let held = match &mut *phase {
-                Phase::Connecting(held) => std::mem::take(held),
-                Phase::Connected | Phase::Gone => return false,
+            let Phase::Connecting(connecting) = &mut *phase else {
+                return false;
             };
-            *phase = Phase::Connected;
-            let link = &self.inner.connection.link;
-            link.send(answer)
-                .and_then(|()| held.into_iter().try_for_each(|frame| link.send(frame)))
-        };
-        match sent {
-            Err(SendError::Full) => self.inner.connection.cut_slow_consumer(),
-            Err(_) => {
-                self.inner.connection.shut(DisconnectReason::TransportClose);
+            let Connecting {
+                replay, pid, held, ..
+            } = std::mem::take(&mut **connecting);
+            let pid = pid.filter(|_| self.protocol() == Protocol::V5);
+            let answer = self.connect_frame(pid.as_deref());
+            *phase = Phase::Connected { pid };
+            let mut frames = Vec::with_capacity(replay.len() + 1 + held.len());
+            for packet in &replay {
+                frames.extend_from_slice(packet.frames(self.form()));
             }
-            Ok(()) => {}
-        }
+            frames.push(answer);
+            frames.extend(held);
+            self.inner.session.send(&frames, Class::Opening)
+        };
         sent.is_ok()
+    }
+
+    fn connect_frame(&self, pid: Option<&str>) -> Frame {
+        let id = self.id();
+        let payload = match (self.protocol(), pid) {
+            (Protocol::V4, _) => None,
+            (Protocol::V5, None) => Some(json!({ "sid": id.as_str() })),
+            (Protocol::V5, Some(pid)) => Some(json!({ "sid": id.as_str(), "pid": pid })),
+        };
+        self.packet_frame(
+            &wire::connect_text(self.namespace(), payload.as_ref()),
+            || wire::connect_msgpack(self.namespace(), payload.as_ref()),
+        )
     }
 
     /// Answers the CONNECT packet with an error and undoes what the application did meanwhile.
     pub(crate) fn refuse(&self, refusal: &Refusal) {
-        let frame = connect_error_frame(self.protocol(), self.namespace(), refusal);
         if self.end(DisconnectReason::ServerNamespaceDisconnect) {
-            self.inner.connection.send_or_cut(frame);
+            refuse(&self.inner.session, self.namespace(), refusal);
         }
     }
 
-    /// Ends the socket once: no more events, out of all rooms, worker told. `false` when it was
-    /// gone already.
+    /// Ends the socket once: no more events, out of all rooms, nobody waits for its acks. `false`
+    /// when it was gone already. The connection's task sees it when it is next woken.
     pub(crate) fn end(&self, reason: DisconnectReason) -> bool {
         {
             let mut phase = lock(&self.inner.phase);
-            if matches!(*phase, Phase::Gone) {
+            if matches!(*phase, Phase::Gone(_)) {
                 return false;
             }
-            *phase = Phase::Gone;
-            // First and only: the phase was not Gone.
-            let _ = self.inner.reason.set(reason);
+            *phase = Phase::Gone(reason);
         }
         {
             let mut membership = lock(&self.inner.membership);
             membership.gone = true;
-            for room in membership.rooms.drain() {
-                self.inner.namespace.rooms.remove(&room, &self.inner.id);
+            for room in std::mem::take(&mut membership.rooms) {
+                self.inner.namespace.rooms.remove(&room, self);
             }
         }
-        self.inner.connection.forget(self);
-        self.inner.gone.cancel();
+        *lock(&self.inner.owed) = None;
+        self.inner.session.forget(self);
+        self.inner.session.wake_driver();
+        self.inner.idle.notify_waiters();
         true
     }
 
-    pub(crate) fn gone(&self) -> &CancellationToken {
-        &self.inner.gone
+    /// Why it is gone, once it is.
+    pub(crate) fn gone(&self) -> Option<DisconnectReason> {
+        match *lock(&self.inner.phase) {
+            Phase::Gone(reason) => Some(reason),
+            Phase::Connecting(_) | Phase::Connected { .. } => None,
+        }
     }
 
-    pub(crate) fn reason(&self) -> DisconnectReason {
-        self.inner
-            .reason
-            .get()
-            .copied()
-            .unwrap_or(DisconnectReason::TransportClose)
+    pub(crate) fn ack(&self, id: u64) -> Ack {
+        Ack::new(self.clone(), id)
     }
 
-    /// Puts an event into the mailbox; `bytes` is the size of its text.
-    pub(crate) fn deliver(
-        &self,
-        name: String,
-        args: Vec<Value>,
-        id: Option<u64>,
-        bytes: usize,
-    ) -> Result<(), Undelivered> {
-        // Held across, so that nothing enters the mailbox once the socket has ended.
-        let phase = lock(&self.inner.phase);
-        if !matches!(*phase, Phase::Connected) {
-            return Err(Undelivered::NotConnected);
+    pub(crate) fn settle(&self, id: u64, answer: Answer) {
+        if let Some(owed) = &mut *lock(&self.inner.owed) {
+            owed.settle(id, answer);
         }
-        let ack = id.map(|id| Ack::new(self.clone(), id));
-        let waiting = self.inner.mailbox_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        if waiting > MAILBOX_BYTES {
-            return Err(Undelivered::Overflow);
-        }
-        let queued = Queued {
-            event: Event { name, args, ack },
-            bytes,
-        };
-        self.inner
-            .mailbox
-            .try_send(queued)
-            .map_err(|_| Undelivered::Overflow)?;
-        self.inner.unhandled.fetch_add(1, Ordering::AcqRel);
-        Ok(())
     }
 
     /// Whether every event that was received has been handled.
@@ -341,21 +424,31 @@ impl Socket {
         !self.is_connected() || self.inner.unhandled.load(Ordering::Acquire) == 0
     }
 
+    /// Waits until every event that was received has been handled, or the socket is gone.
+    pub async fn wait_until_idle(&self) {
+        loop {
+            let idle = self.inner.idle.notified();
+            if self.is_idle() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// To be called for each event that is received.
+    pub(crate) fn received(&self) {
+        self.inner.unhandled.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// To be called for each event whose handler has finished.
     pub(crate) fn handled(&self) {
-        self.inner.unhandled.fetch_sub(1, Ordering::AcqRel);
+        if self.inner.unhandled.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.inner.idle.notify_waiters();
+        }
     }
 
-    /// To be called for each event taken out of the mailbox.
-    pub(crate) fn taken(&self, queued: Queued) -> Event {
-        self.inner
-            .mailbox_bytes
-            .fetch_sub(queued.bytes, Ordering::AcqRel);
-        queued.event
-    }
-
-    pub(crate) fn connection(&self) -> &Arc<Connection> {
-        &self.inner.connection
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.inner.session
     }
 
     /// Tells two handles of one socket from handles of two.
@@ -364,15 +457,42 @@ impl Socket {
     }
 }
 
-pub(crate) fn connect_error_frame(protocol: Protocol, namespace: &str, refusal: &Refusal) -> Frame {
+impl Connecting {
+    fn hold<'a>(
+        &mut self,
+        frames: impl FnOnce(bool) -> &'a [Frame],
+        class: Class,
+        limit: usize,
+    ) -> Result<(), SendError> {
+        if class == Class::Volatile {
+            return Err(SendError::Closed);
+        }
+        let frames = frames(self.pid.is_some());
+        let size: usize = frames.iter().map(Frame::len).sum();
+        if self.held_bytes > 0 && self.held_bytes + size > limit {
+            return Err(SendError::Full);
+        }
+        self.held_bytes += size;
+        self.held.extend_from_slice(frames);
+        Ok(())
+    }
+}
+
+/// Answers a CONNECT packet with an error.
+pub(crate) fn refuse(session: &Arc<Session>, namespace: &str, refusal: &Refusal) {
     let Refusal { message, data } = refusal;
+    let protocol = session.protocol;
     let payload = match (protocol, data) {
         (Protocol::V4, Value::Null) => json!(message),
         (Protocol::V4, data) => data.clone(),
         (Protocol::V5, Value::Null) => json!({ "message": message }),
         (Protocol::V5, data) => json!({ "message": message, "data": data }),
     };
-    Frame::from(codec::connect_error(namespace, &payload))
+    session.say(if session.form().msgpack {
+        Frame::binary(protocol, &wire::connect_error_msgpack(namespace, &payload))
+    } else {
+        Frame::text(&wire::connect_error_text(namespace, &payload))
+    });
 }
 
 impl PartialEq for Socket {
@@ -392,7 +512,7 @@ impl Hash for Socket {
 impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Socket")
-            .field("id", &self.inner.id)
+            .field("id", &self.inner.id.get())
             .field("namespace", &self.namespace())
             .finish_non_exhaustive()
     }

@@ -242,10 +242,7 @@ fn serve_public(
     listeners: &TaskTracker,
     stop: CancellationToken,
 ) {
-    let listener = listen::Listener::new(tcp, listen::Options::default());
-    let service = routes.into_make_service_with_connect_info::<listen::Peer>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    listeners.spawn(serving.into_future());
+    listeners.spawn(listen::serve(tcp, routes, listen::Options::default(), stop));
 }
 
 fn serve_admin(tcp: TcpListener, routes: Router, listeners: &TaskTracker, stop: CancellationToken) {

@@ -133,6 +133,11 @@ pub const METRICS: &[MetricInfo] = &[
         &[],
         "From a change's storing to its being written to a socket, over all nodes.",
     ),
+    gauge(
+        names::SEND_QUEUE_BYTES,
+        &[],
+        "Bytes that wait in the sockets' queues for their clients to read.",
+    ),
     counter(
         names::SLOW_CONSUMERS_TOTAL,
         &[],

@@ -22,6 +22,8 @@ pub const PUBLISHES_TOTAL: &str = "switchboard_publishes_total";
 pub const FANOUT_DELIVERIES_TOTAL: &str = "switchboard_fanout_deliveries_total";
 /// Histogram, seconds: stored to written to the socket.
 pub const FANOUT_LATENCY_SECONDS: &str = "switchboard_fanout_latency_seconds";
+/// Gauge, bytes: what waits for clients to read.
+pub const SEND_QUEUE_BYTES: &str = "switchboard_send_queue_bytes";
 /// Counter: sockets closed for a full queue.
 pub const SLOW_CONSUMERS_TOTAL: &str = "switchboard_slow_consumers_total";
 /// Counter: holes filled from the database.

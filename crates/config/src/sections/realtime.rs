@@ -19,8 +19,10 @@ section! {
         connect_timeout: Duration = value("45s").within("100ms", "1h");
         /// Whether a socket joins the rooms of its user's newest 200 conversations by itself.
         auto_join: bool = value("true");
-        /// How many bytes may wait for one socket before it counts as too slow and is closed. So far
-        /// counted as packets of 512 bytes.
+        /// How many bytes may wait for one socket before it counts as too slow and is closed.
         send_queue: Size = value("256KiB").within("16KiB", "1GiB");
+        /// Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it
+        /// (`permessage-deflate`). A broadcast is compressed once, but it costs clients memory.
+        compression: bool = value("false");
     }
 }

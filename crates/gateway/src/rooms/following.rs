@@ -103,7 +103,7 @@ impl Following {
         except: Option<&SocketId>,
     ) {
         for newcomer in &mut self.newcomers {
-            if except == Some(newcomer.entry.socket.id()) {
+            if except == Some(&newcomer.entry.socket.id()) {
                 continue;
             }
             if let Waiting::Past(tail) = &mut newcomer.state {
@@ -126,7 +126,7 @@ impl Following {
     /// The newcomer with this socket.
     pub(super) fn newcomer(&mut self, id: &SocketId) -> Option<&mut Newcomer> {
         let mut newcomers = self.newcomers.iter_mut();
-        newcomers.find(|newcomer| newcomer.entry.socket.id() == id)
+        newcomers.find(|newcomer| newcomer.entry.socket.id() == *id)
     }
 
     /// Takes out the very newcomer that a job was for.
@@ -141,7 +141,7 @@ impl Following {
         let index = self
             .newcomers
             .iter()
-            .position(|newcomer| newcomer.entry.socket.id() == id)?;
+            .position(|newcomer| newcomer.entry.socket.id() == *id)?;
         Some(self.newcomers.swap_remove(index))
     }
 }

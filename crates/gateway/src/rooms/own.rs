@@ -29,17 +29,18 @@ impl OwnChanges {
     /// Takes note of the changes that these events tell of; to be called before the ack is sent.
     pub(super) fn note(&self, events: &[BusEvent]) {
         for event in events {
+            let socket = event.except.as_deref().and_then(SocketId::parse);
             if let (Room::Conversation(conversation), Some(rev), Some(socket)) =
-                (&event.channel.room, event.rev, event.except.as_deref())
+                (&event.channel.room, event.rev, socket)
             {
-                self.lock().note((*conversation, rev), socket.into());
+                self.lock().note((*conversation, rev), socket);
             }
         }
     }
 
     /// The socket that made a change, if it is one of this node and of late.
     pub(super) fn maker(&self, conversation: ConversationId, rev: i64) -> Option<SocketId> {
-        self.lock().by_place.get(&(conversation, rev)).cloned()
+        self.lock().by_place.get(&(conversation, rev)).copied()
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -65,6 +66,10 @@ mod tests {
     use super::*;
     use switchboard_messaging::clock::{CountingIds, Ids as _};
 
+    fn id() -> SocketId {
+        SocketId::parse("a-socket-of-20-chars").unwrap()
+    }
+
     #[test]
     fn only_the_last_changes_are_remembered() {
         let (known, conversation) = (
@@ -72,13 +77,10 @@ mod tests {
             ConversationId(CountingIds::default().next()),
         );
         for rev in 0..=MOST as i64 {
-            known.lock().note((conversation, rev), "socket".into());
+            known.lock().note((conversation, rev), id());
         }
         assert_eq!(known.maker(conversation, 0), None);
-        assert_eq!(known.maker(conversation, 1), Some("socket".into()));
-        assert_eq!(
-            known.maker(conversation, MOST as i64),
-            Some("socket".into())
-        );
+        assert_eq!(known.maker(conversation, 1), Some(id()));
+        assert_eq!(known.maker(conversation, MOST as i64), Some(id()));
     }
 }

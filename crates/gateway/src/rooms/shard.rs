@@ -76,23 +76,23 @@ impl Shard {
             tokio::select! {
                 message = inbox.recv() => match message {
                     None => return,
-                    Some(message) => self.handle(message),
+                    Some(message) => self.handle(message).await,
                 },
                 Some(done) = self.jobs.join_next() => match done {
-                    Ok(done) => self.finish(done),
+                    Ok(done) => self.finish(done).await,
                     Err(error) => tracing::error!(%error, "a job of a room failed"),
                 },
                 _ = looks.tick() => self.look(),
                 () = stop.cancelled() => return,
             }
             while let Ok(message) = inbox.try_recv() {
-                self.handle(message);
+                self.handle(message).await;
             }
             self.open_waiting();
         }
     }
 
-    fn handle(&mut self, message: Message) {
+    async fn handle(&mut self, message: Message) {
         match message {
             Message::Enter(entry) => self.enter(entry),
             Message::Leave(channel, socket, done) => {
@@ -101,11 +101,11 @@ impl Shard {
                 let _ = done.send(());
             }
             Message::Gone(id) => self.gone(&id),
-            Message::Event(event) => self.event(event),
+            Message::Event(event) => self.event(event).await,
         }
     }
 
-    fn finish(&mut self, done: Done) {
+    async fn finish(&mut self, done: Done) {
         match done {
             Done::Opened {
                 channels,
@@ -113,7 +113,7 @@ impl Shard {
                 heads,
             } => {
                 for channel in channels {
-                    self.opened(channel, subscribed, &heads);
+                    self.opened(channel, subscribed, &heads).await;
                 }
             }
             Done::RetryOpen(channel) => {
@@ -137,7 +137,7 @@ impl Shard {
                 }
             }
             Done::GapDue(channel, up_to) => self.repair(channel, up_to),
-            Done::Repaired(channel, changes) => self.repaired(&channel, changes),
+            Done::Repaired(channel, changes) => self.repaired(&channel, changes).await,
             Done::Past {
                 channel,
                 newcomer,
@@ -174,7 +174,7 @@ impl Shard {
     // --- coming and going
 
     fn enter(&mut self, mut entry: Entry) {
-        let (channel, id) = (entry.channel.clone(), entry.socket.id().clone());
+        let (channel, id) = (entry.channel.clone(), entry.socket.id());
         let room = self.rooms.entry(channel.clone()).or_insert_with(|| {
             self.to_open.push(channel.clone());
             Following::opening()
@@ -235,7 +235,7 @@ impl Shard {
 
     fn admit_all(&mut self, channel: &Channel, entries: Vec<Entry>) {
         for entry in entries {
-            let id = entry.socket.id().clone();
+            let id = entry.socket.id();
             if !entry.socket.join(&room_name(channel)) {
                 self.forget(channel, &id);
             } else if let Some(room) = self.rooms.get_mut(channel) {
@@ -246,7 +246,7 @@ impl Shard {
 
     fn leave(&mut self, channel: &Channel, socket: &Socket) {
         socket.leave(&room_name(channel));
-        self.forget(channel, socket.id());
+        self.forget(channel, &socket.id());
     }
 
     fn gone(&mut self, id: &SocketId) {
@@ -285,7 +285,12 @@ impl Shard {
 
     // --- opening and closing
 
-    fn opened(&mut self, channel: Channel, subscribed: bool, heads: &HashMap<ConversationId, i64>) {
+    async fn opened(
+        &mut self,
+        channel: Channel,
+        subscribed: bool,
+        heads: &HashMap<ConversationId, i64>,
+    ) {
         let Some(room) = self.rooms.get_mut(&channel) else {
             return;
         };
@@ -318,7 +323,7 @@ impl Shard {
         let early = std::mem::take(&mut room.early);
         self.place_newcomers(&channel);
         for event in early {
-            self.event(event);
+            self.event(event).await;
         }
         match self.rooms.get(&channel) {
             Some(room) if !room.is_empty() => {}
@@ -361,12 +366,12 @@ impl Shard {
 
     // --- events
 
-    fn event(&mut self, event: BusEvent) {
+    async fn event(&mut self, event: BusEvent) {
         let Some(room) = self.rooms.get_mut(&event.channel) else {
             return;
         };
         let Some(rev) = event.rev else {
-            self.broadcast(&event);
+            self.fan_out(&event).await;
             return;
         };
         match (room.phase, room.sequencer.as_mut()) {
@@ -378,7 +383,7 @@ impl Shard {
                         metrics::counter!("switchboard_duplicates_dropped_total").increment(1);
                     }
                     Offered::Parked => self.watch_gap(&channel),
-                    Offered::Ready(ready) => self.deliver_all(&channel, ready),
+                    Offered::Ready(ready) => self.deliver_all(&channel, ready).await,
                 }
             }
             (Phase::Opening, _) => room.early.push(event),
@@ -387,14 +392,14 @@ impl Shard {
     }
 
     /// Delivers events in their order; whoever waited for one of them is in right after it.
-    fn deliver_all(&mut self, channel: &Channel, ready: Vec<(i64, BusEvent)>) {
+    pub(super) async fn deliver_all(&mut self, channel: &Channel, ready: Vec<(i64, BusEvent)>) {
         for (rev, event) in ready {
-            let packet = self.broadcast(&event);
+            let packet = self.fan_out(&event).await;
             let Some(room) = self.rooms.get_mut(channel) else {
                 return;
             };
             if let Some(packet) = packet {
-                let except = event.except.as_deref().map(SocketId::from);
+                let except = event.except.as_deref().and_then(SocketId::parse);
                 room.keep_for_newcomers(rev, &packet, except.as_ref());
             }
             let in_turn = room.take_those_in_turn(rev);
@@ -402,28 +407,39 @@ impl Shard {
         }
     }
 
-    /// Sends an event to everybody in its room, encoded once.
-    fn broadcast(&self, event: &BusEvent) -> Option<Packet> {
-        let io = self.outlet.io()?;
-        let packet = match Packet::event(NAMESPACE, &event.name, &event.data) {
-            Ok(packet) => packet,
-            Err(error) => {
-                tracing::error!(%error, event = event.name, "event could not be encoded");
-                return None;
-            }
-        };
-        let room = room_name(&event.channel);
-        let except = event.except.as_deref().map(SocketId::from);
-        let send = match event.class {
-            DeliveryClass::Volatile => switchboard_socketio::Io::broadcast_volatile,
-            DeliveryClass::Sequenced | DeliveryClass::Logged => switchboard_socketio::Io::broadcast,
-        };
-        let reached = send(io, NAMESPACE, &room, &packet, except.as_ref());
-        let class = event.class.as_str();
-        metrics::counter!("switchboard_fanout_deliveries_total", "class" => class)
-            .increment(reached as u64);
+    /// Sends an event to everybody in its room.
+    async fn fan_out(&mut self, event: &BusEvent) -> Option<Packet> {
+        let packet = fan_out(&self.outlet, event).await?;
         metrics::histogram!("switchboard_fanout_latency_seconds")
             .record(self.app.clock.now().since(event.at));
         Some(packet)
     }
+}
+
+/// Sends an event to everybody in its room, encoded once. A large room takes several turns.
+async fn fan_out(outlet: &Outlet, event: &BusEvent) -> Option<Packet> {
+    let io = outlet.io()?;
+    let packet = match Packet::event(NAMESPACE, &event.name, &event.data) {
+        Ok(packet) => packet,
+        Err(error) => {
+            tracing::error!(%error, event = event.name, "event could not be encoded");
+            return None;
+        }
+    };
+    let room = room_name(&event.channel);
+    let except = event.except.as_deref().and_then(SocketId::parse);
+    let reached = match event.class {
+        DeliveryClass::Volatile => {
+            io.broadcast_volatile(NAMESPACE, &room, &packet, except.as_ref())
+                .await
+        }
+        DeliveryClass::Sequenced | DeliveryClass::Logged => {
+            io.broadcast(NAMESPACE, &room, &packet, except.as_ref())
+                .await
+        }
+    };
+    let class = event.class.as_str();
+    metrics::counter!("switchboard_fanout_deliveries_total", "class" => class)
+        .increment(reached as u64);
+    Some(packet)
 }

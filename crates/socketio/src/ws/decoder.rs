@@ -30,7 +30,6 @@ pub(crate) struct Decoder {
     /// The message whose last frame has not come yet.
     message: Option<Data>,
     inflate: bool,
-    check_close: bool,
 }
 
 /// Where the next byte belongs.
@@ -91,7 +90,6 @@ impl Decoder {
             state: START,
             message: None,
             inflate: false,
-            check_close: true,
         }
     }
 
@@ -100,13 +98,6 @@ impl Decoder {
     /// that of random bytes is.
     pub(crate) fn with_inflate(mut self, agreed: bool) -> Self {
         self.inflate = agreed;
-        self
-    }
-
-    /// Whether close frames with an illegal code or reason are errors, which they are by default.
-    /// The connection ends either way.
-    pub(crate) fn with_close_check(mut self, strict: bool) -> Self {
-        self.check_close = strict;
         self
     }
 
@@ -330,7 +321,7 @@ impl Decoder {
             .unwrap_or_else(|| &self.buffer[self.assembled..]);
         let taken = match complete.kind {
             Kind::Ping => take(Message::Ping(payload)),
-            Kind::Close => take(Message::Close(close_code(payload, self.check_close)?)),
+            Kind::Close => take(Message::Close(close_code(payload)?)),
             Kind::Pong | Kind::Data(_) => take(Message::Pong),
         };
         self.buffer.truncate(self.assembled);

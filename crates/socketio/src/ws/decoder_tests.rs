@@ -356,18 +356,6 @@ fn refuses_close_codes_that_may_not_be_sent() {
 }
 
 #[test]
-fn takes_any_close_if_told_not_to_check() {
-    for (input, code) in [
-        (close(1005, b""), Some(1005)),
-        (close(1000, &[0xFF]), Some(1000)),
-        (frame(FIN | CLOSE, &[3]), None),
-    ] {
-        let mut decoder = Decoder::new(10).with_close_check(false);
-        assert_eq!(feed(&mut decoder, &input), Ok(vec![Got::Close(code)]));
-    }
-}
-
-#[test]
 fn drops_what_follows_a_close() {
     let mut decoder = Decoder::new(10);
     let input = [

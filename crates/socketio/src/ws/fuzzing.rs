@@ -11,11 +11,7 @@ pub(crate) fn decoder(data: &[u8]) {
         return;
     };
     let limit = usize::from(*limit) * 8;
-    let fresh = || {
-        Decoder::new(limit)
-            .with_inflate(options & 1 != 0)
-            .with_close_check(options & 2 != 0)
-    };
+    let fresh = || Decoder::new(limit).with_inflate(options & 1 != 0);
     let whole = decode(fresh(), &mut [&mut bytes.to_vec()], limit, false);
     let mut copy = bytes.to_vec();
     let pieces: Vec<_> = copy.chunks_mut(usize::from(*piece) + 1).collect();

@@ -56,22 +56,20 @@ impl Data {
 }
 
 /// Status code in the payload of a close frame (RFC 6455 §5.5.1).
-pub(super) fn close_code(payload: &[u8], strict: bool) -> Result<Option<u16>, WsError> {
+pub(super) fn close_code(payload: &[u8]) -> Result<Option<u16>, WsError> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return match payload {
-            [_] if strict => Err(WsError::Close),
+            [_] => Err(WsError::Close),
             _ => Ok(None),
         };
     };
     let code = u16::from_be_bytes(*code);
-    if strict {
-        // RFC 6455 §7.4 and the IANA registry: the others are reserved or never sent.
-        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-            return Err(WsError::Close);
-        }
-        if std::str::from_utf8(reason).is_err() {
-            return Err(WsError::Utf8);
-        }
+    // RFC 6455 §7.4 and the IANA registry: the others are reserved or never sent.
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(WsError::Close);
+    }
+    if std::str::from_utf8(reason).is_err() {
+        return Err(WsError::Utf8);
     }
     Ok(Some(code))
 }

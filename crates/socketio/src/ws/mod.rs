@@ -10,7 +10,12 @@ pub(crate) mod handshake;
 mod held;
 pub(crate) mod message;
 
+pub(crate) use decoder::Decoder;
+pub(crate) use deflate::compress;
 pub(crate) use error::WsError;
+pub(crate) use frame::{Opcode, close_frame, header, pong_frame};
+pub(crate) use handshake::{HandshakeError, check};
+pub(crate) use message::Message;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;

@@ -1,9 +1,11 @@
 //! Events, acks and what closes a connection.
 
 use serde_json::json;
+use std::time::Duration;
+
 use switchboard_socketio::{DisconnectReason, Options};
 
-use crate::support::{Lab, Seen, options};
+use crate::support::{Client, Lab, Seen, options, soon};
 
 #[tokio::test]
 async fn handles_two_thousand_events_in_order_though_handlers_wait() {
@@ -82,7 +84,7 @@ async fn goes_on_with_the_next_event_after_a_panic() {
 }
 
 /// Sends `packets` in a fresh connection that joined `/`; the server must close it.
-async fn closes_on(packets: &[&str]) {
+async fn closes_on(packets: &[&str], expected: DisconnectReason) {
     let lab = Lab::start().await;
     let mut client = lab.joined().await;
     for packet in packets {
@@ -90,27 +92,29 @@ async fn closes_on(packets: &[&str]) {
     }
     client.until_closed().await;
     let (_, reason) = lab.next_end().await;
-    assert_eq!(reason, DisconnectReason::ParseError, "{packets:?}");
+    assert_eq!(reason, expected, "{packets:?}");
     assert!(lab.io.sockets().is_empty());
 }
 
 #[tokio::test]
 async fn closes_on_packets_that_fit_no_state() {
-    closes_on(&["0"]).await;
-    closes_on(&["2/chat,[\"echo\"]"]).await;
-    closes_on(&["1/chat,"]).await;
-    closes_on(&["4{\"message\":\"x\"}"]).await;
-    closes_on(&["51-[\"file\"]", "2[\"text\"]"]).await;
+    let reason = DisconnectReason::ForcedServerClose;
+    closes_on(&["0"], reason).await;
+    closes_on(&["2/chat,[\"echo\"]"], reason).await;
+    closes_on(&["1/chat,"], reason).await;
+    closes_on(&["4{\"message\":\"x\"}"], reason).await;
 }
 
 #[tokio::test]
 async fn closes_on_packets_that_cannot_be_read() {
-    closes_on(&["2[\"connect\"]"]).await;
-    closes_on(&["2{}"]).await;
-    closes_on(&["x"]).await;
-    closes_on(&["511-[\"file\"]"]).await;
+    let reason = DisconnectReason::ForcedClose;
+    closes_on(&["2[\"connect\"]"], reason).await;
+    closes_on(&["2{}"], reason).await;
+    closes_on(&["x"], reason).await;
+    closes_on(&["511-[\"file\"]"], reason).await;
+    closes_on(&["51-[\"file\"]", "2[\"text\"]"], reason).await;
     let deep = format!("2[\"a\",{}{}]", "[".repeat(500), "]".repeat(500));
-    closes_on(&[&deep]).await;
+    closes_on(&[&deep], reason).await;
 }
 
 #[tokio::test]
@@ -119,7 +123,7 @@ async fn closes_on_a_binary_frame_that_nothing_announced() {
     let mut client = lab.joined().await;
     client.send_binary(b"x").await;
     client.until_closed().await;
-    assert_eq!(lab.next_end().await.1, DisconnectReason::ParseError);
+    assert_eq!(lab.next_end().await.1, DisconnectReason::ForcedClose);
 }
 
 #[tokio::test]
@@ -132,7 +136,7 @@ async fn closes_on_an_event_before_the_connect_answer() {
     client.until_closed().await;
     lab.app.gate.add_permits(1);
     assert_eq!(lab.next().await, Seen::Joined(false));
-    assert_eq!(lab.next_end().await.1, DisconnectReason::ParseError);
+    assert_eq!(lab.next_end().await.1, DisconnectReason::ForcedServerClose);
 }
 
 /// An event whose Engine.IO packet is exactly `size` bytes.
@@ -182,11 +186,28 @@ async fn takes_a_posted_body_of_max_packet_bytes_and_refuses_one_more() {
             .0,
         413
     );
-    assert_eq!(lab.next_end().await.1, DisconnectReason::ParseError);
+    // As in JavaScript, the session goes on.
+    assert_eq!(lab.http("POST", &session, "42[\"more\"]").await.0, 200);
+    lab.until_event("more").await;
+}
+
+/// Sends `count` numbered events while the socket's handler is held.
+async fn flood(client: &mut Client, count: usize, size: usize) {
+    let text = "x".repeat(size);
+    for n in 0..count {
+        client.send(&format!("2[\"flood\",{n},\"{text}\"]")).await;
+    }
+}
+
+/// All of a flood arrives, in order.
+async fn arrives(lab: &Lab, count: usize) {
+    for n in 0..count {
+        assert_eq!(lab.until_event("flood").await[0], n);
+    }
 }
 
 #[tokio::test]
-async fn holds_as_many_events_as_the_mailbox_takes_and_closes_on_one_more() {
+async fn reads_no_more_than_the_mailbox_takes_and_loses_nothing() {
     let lab = Lab::with(Options {
         mailbox: 8,
         ..options()
@@ -195,54 +216,54 @@ async fn holds_as_many_events_as_the_mailbox_takes_and_closes_on_one_more() {
     let mut client = lab.joined().await;
     client.send("2[\"hold\"]").await;
     lab.until(&Seen::Held).await;
-    for n in 0..8 {
-        client.send(&format!("2[\"fits\",{n}]")).await;
-    }
-    client.send("1/chat,").await; // not joined: closes once all before it were taken
-    client.until_closed().await;
-    assert_eq!(lab.io.mailbox_overflows(), 0);
-
-    let mut client = lab.joined().await;
-    client.send("2[\"hold\"]").await;
-    lab.until(&Seen::Held).await;
-    for n in 0..9 {
-        client.send(&format!("2[\"fits\",{n}]")).await;
-    }
-    client.until_closed().await;
-    assert_eq!(lab.io.mailbox_overflows(), 1);
-    lab.app.gate.add_permits(2);
-    let mut ends = [lab.next_end().await.1, lab.next_end().await.1];
-    ends.sort_by_key(|reason| reason.as_str());
-    assert_eq!(
-        ends,
-        [DisconnectReason::ForcedClose, DisconnectReason::ParseError]
-    );
+    // More than the kernel buffers: sending it takes until the server reads on.
+    let (count, size) = (400, 60_000);
+    let flooding = flood(&mut client, count, size);
+    tokio::pin!(flooding);
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut flooding).await;
+    assert!(early.is_err(), "24 MB were read though nothing was handled");
+    lab.app.gate.add_permits(1);
+    tokio::join!(soon(flooding), arrives(&lab, count));
 }
 
 #[tokio::test]
-async fn holds_a_mebibyte_of_events_and_closes_beyond() {
+async fn holds_a_mebibyte_of_events_and_reads_on_when_they_are_handled() {
     let lab = Lab::start().await;
     let mut client = lab.joined().await;
     client.send("2[\"hold\"]").await;
     lab.until(&Seen::Held).await;
-    // 16 x 64 KiB; the Engine.IO prefix is not counted.
-    let packet = event_of(64 * 1024 + 1);
-    for _ in 0..16 {
-        client.send(&packet).await;
-    }
-    // An answer on the other namespace shows that all of them were taken.
-    client.join("0/chat,").await;
-    assert_eq!(lab.io.mailbox_overflows(), 0);
+    // 17 x 64 KiB: the last one fills the mailbox, although it takes 128 events.
+    flood(&mut client, 17, 64 * 1024).await;
+    client.send("0/chat,").await;
+    let early = tokio::time::timeout(Duration::from_millis(200), client.recv()).await;
+    assert!(early.is_err(), "a CONNECT was read behind a full mailbox");
+    lab.app.gate.add_permits(1);
+    assert!(client.recv().await.starts_with("0/chat,"));
+    arrives(&lab, 17).await;
+}
 
-    let mut client = lab.joined().await;
-    client.send("2[\"hold\"]").await;
-    lab.until(&Seen::Held).await;
-    for _ in 0..15 {
-        client.send(&packet).await;
-    }
-    client.send(&event_of(64 * 1024 + 2)).await;
-    client.until_closed().await;
-    assert_eq!(lab.io.mailbox_overflows(), 1);
+#[tokio::test]
+async fn holds_up_the_post_of_a_polling_client_that_is_too_fast() {
+    let lab = Lab::with(Options {
+        mailbox: 2,
+        ..options()
+    })
+    .await;
+    let session = lab.polling_session().await;
+    let packets = [
+        "42[\"hold\"]",
+        "42[\"flood\",0]",
+        "42[\"flood\",1]",
+        "42[\"flood\",2]",
+    ];
+    let body = packets.join("\u{1e}");
+    let posting = lab.http("POST", &session, &body);
+    tokio::pin!(posting);
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut posting).await;
+    assert!(early.is_err());
+    lab.app.gate.add_permits(1);
+    assert_eq!(posting.await.0, 200);
+    arrives(&lab, 3).await;
 }
 
 #[tokio::test]

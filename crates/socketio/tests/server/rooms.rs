@@ -16,12 +16,14 @@ async fn member_of(lab: &Lab, rooms: &[&str]) -> Client {
 
 /// What a client got before the packet that all of `early` get now.
 async fn got(lab: &Lab, client: &mut Client) -> Vec<String> {
-    lab.io.broadcast(
-        "/",
-        "early",
-        &Packet::event("/", "fence", &0).unwrap(),
-        None,
-    );
+    lab.io
+        .broadcast(
+            "/",
+            "early",
+            &Packet::event("/", "fence", &0).unwrap(),
+            None,
+        )
+        .await;
     let mut packets = Vec::new();
     loop {
         match client.recv().await {
@@ -38,22 +40,22 @@ async fn reaches_the_members_of_a_room_but_the_excepted_one() {
     let mut bob = member_of(&lab, &["a"]).await;
     let mut eve = member_of(&lab, &[]).await;
     let packet = Packet::event("/", "hi", &"all").unwrap();
-    assert_eq!(lab.io.broadcast("/", "a", &packet, None), 2);
+    assert_eq!(lab.io.broadcast("/", "a", &packet, None).await, 2);
     let sockets = lab.io.sockets_in("/", "a");
     let except = sockets
         .iter()
         .find(|socket| socket.id().as_str() == bob.id)
         .unwrap()
         .id();
-    assert_eq!(lab.io.broadcast("/", "a", &packet, Some(except)), 1);
+    assert_eq!(lab.io.broadcast("/", "a", &packet, Some(&except)).await, 1);
     assert_eq!(got(&lab, &mut ann).await, [r#"2["hi","all"]"#; 2]);
     assert_eq!(
         got(&lab, &mut bob).await,
         [r#"2["hi","all"]"#, r#"2["fence",0]"#][..1]
     );
     assert!(got(&lab, &mut eve).await.is_empty());
-    assert_eq!(lab.io.broadcast("/", "nobody", &packet, None), 0);
-    assert_eq!(lab.io.broadcast("/nowhere", "a", &packet, None), 0);
+    assert_eq!(lab.io.broadcast("/", "nobody", &packet, None).await, 0);
+    assert_eq!(lab.io.broadcast("/nowhere", "a", &packet, None).await, 0);
 }
 
 #[tokio::test]
@@ -63,9 +65,14 @@ async fn reaches_a_member_of_several_rooms_once() {
     let mut bob = member_of(&lab, &["b"]).await;
     let packet = Packet::event("/", "hi", &1).unwrap();
     let rooms = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
-    assert_eq!(lab.io.broadcast_rooms("/", &rooms, &packet, None), 2);
-    assert_eq!(lab.io.broadcast_rooms("/", &rooms[..1], &packet, None), 1);
-    assert_eq!(lab.io.broadcast_rooms("/", &[], &packet, None), 0);
+    assert_eq!(lab.io.broadcast_rooms("/", &rooms, &packet, None).await, 2);
+    assert_eq!(
+        lab.io
+            .broadcast_rooms("/", &rooms[..1], &packet, None)
+            .await,
+        1
+    );
+    assert_eq!(lab.io.broadcast_rooms("/", &[], &packet, None).await, 0);
     assert_eq!(got(&lab, &mut ann).await.len(), 2);
     assert_eq!(got(&lab, &mut bob).await.len(), 1);
 }
@@ -78,7 +85,8 @@ async fn no_longer_reaches_who_left_the_room() {
     lab.until_event("leave").await;
     assert_eq!(
         lab.io
-            .broadcast("/", "a", &Packet::event("/", "hi", &1).unwrap(), None),
+            .broadcast("/", "a", &Packet::event("/", "hi", &1).unwrap(), None)
+            .await,
         0
     );
     let socket = lab.io.sockets().pop().unwrap();
@@ -92,10 +100,10 @@ async fn keeps_namespaces_apart() {
     let mut client = lab.joined().await;
     client.join("0/chat,").await;
     let chat = Packet::event("/chat", "hi", &1).unwrap();
-    assert_eq!(lab.io.broadcast("/", "early", &chat, None), 0);
+    assert_eq!(lab.io.broadcast("/", "early", &chat, None).await, 0);
     let root = lab.io.sockets_in("/", "early").pop().unwrap();
     assert!(matches!(root.emit(&chat), Err(SendError::WrongNamespace)));
-    assert_eq!(lab.io.broadcast("/chat", "early", &chat, None), 1);
+    assert_eq!(lab.io.broadcast("/chat", "early", &chat, None).await, 1);
     assert_eq!(client.recv().await, r#"2/chat,["hi",1]"#);
 }
 

@@ -15,6 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_util::sync::CancellationToken;
 
 /// Nothing in these tests takes this long unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -87,16 +88,18 @@ impl Application for App {
             self.wait_at_gate().await;
             self.note(Seen::Joined(socket.join("late")));
         }
-        Ok(socket.id().clone())
+        Ok(socket.id())
     }
 
     async fn connected(&self, socket: Socket, session: Arc<SocketId>) {
-        assert_eq!(socket.id(), &*session);
-        self.note(Seen::Connected(socket.id().clone()));
+        assert_eq!(socket.id(), *session);
+        self.note(Seen::Connected(socket.id()));
     }
 
     async fn event(&self, socket: Socket, _: Arc<SocketId>, event: Event) {
-        let Event { name, args, ack } = event;
+        let Event {
+            name, args, ack, ..
+        } = event;
         match name.as_str() {
             "echo" => ack
                 .expect("echo is called with an ack")
@@ -142,6 +145,7 @@ impl Drop for Lab {
 pub(crate) fn options() -> Options {
     Options {
         namespaces: vec!["/".to_owned(), "/chat".to_owned()],
+        headers: vec![http::header::USER_AGENT],
         ..Options::default()
     }
 }
@@ -165,13 +169,8 @@ impl Lab {
         let (io, tower) = (server.handle(), server.service());
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = tcp.local_addr().unwrap();
-        let service = server
-            .router()
-            .into_make_service_with_connect_info::<listen::Peer>();
-        let serving = tokio::spawn(async move {
-            let listener = listen::Listener::new(tcp, listen::Options::default());
-            axum::serve(listener, service).await.unwrap();
-        });
+        let (settings, forever) = (listen::Options::default(), CancellationToken::new());
+        let serving = tokio::spawn(listen::serve(tcp, server.router(), settings, forever));
         Self {
             addr,
             io,

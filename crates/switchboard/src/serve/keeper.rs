@@ -92,5 +92,6 @@ pub(crate) fn measure_sockets(io: &Io) {
         let labels = [("transport", transport.as_str()), ("namespace", "/")];
         metrics::gauge!(names::CONNECTIONS, &labels).set(count as f64);
     }
+    metrics::gauge!(names::SEND_QUEUE_BYTES).set(io.queued_bytes() as f64);
     metrics::counter!(names::SLOW_CONSUMERS_TOTAL).absolute(io.slow_consumers());
 }

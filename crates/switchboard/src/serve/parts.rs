@@ -18,8 +18,6 @@ use tokio_util::task::TaskTracker;
 
 /// Most conversations that a socket enters by itself.
 const AUTO_JOIN: i64 = 200;
-/// A packet of ordinary size, to turn a queue's bytes into a number of packets.
-const USUAL_PACKET: usize = 512;
 
 /// This node's name: the configured one, or the host's with something random, new at each start.
 pub(crate) fn node_id(settings: &Settings) -> String {
@@ -112,8 +110,8 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOpti
             ping_interval: realtime.ping_interval,
             ping_timeout: realtime.ping_timeout,
             connect_timeout: realtime.connect_timeout,
-            send_queue: (realtime.send_queue.bytes() / USUAL_PACKET).max(16),
-            mailbox: 1024,
+            send_queue: realtime.send_queue.bytes(),
+            compression: realtime.compression,
             ..switchboard_socketio::Options::default()
         },
     }

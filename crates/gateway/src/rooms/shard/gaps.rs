@@ -55,7 +55,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn repaired(&mut self, channel: &Channel, changes: Option<Vec<Change>>) {
+    pub(super) async fn repaired(&mut self, channel: &Channel, changes: Option<Vec<Change>>) {
         let Some(changes) = changes else {
             let room = self.rooms.get(channel);
             let known = room
@@ -77,7 +77,7 @@ impl Shard {
             };
             if let Offered::Ready(ready) = sequencer.offer(change.rev, event) {
                 metrics::counter!("switchboard_gaps_repaired_total").increment(1);
-                self.deliver_all(channel, ready);
+                self.deliver_all(channel, ready).await;
             }
         }
         if let Some(room) = self.rooms.get_mut(channel) {
@@ -124,7 +124,7 @@ impl Shard {
         else {
             return;
         };
-        let id = &entry.socket.id().clone();
+        let id = &entry.socket.id();
         let Some(changes) = changes else {
             // It cannot be let in with a gap; its client reconnects and begins anew.
             entry.socket.close();

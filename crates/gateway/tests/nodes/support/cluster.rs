@@ -1,7 +1,6 @@
 //! Nodes on one store.
 
 use std::collections::HashMap;
-use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -191,13 +190,8 @@ impl Node {
         hub.renew_lease(&lease).await.unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", tcp.local_addr().unwrap());
-        let listener = listen::Listener::new(tcp, listen::Options::default());
-        let service = gateway
-            .router()
-            .into_make_service_with_connect_info::<listen::Peer>();
-        let serving =
-            axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(serving.into_future());
+        let settings = listen::Options::default();
+        tasks.spawn(listen::serve(tcp, gateway.router(), settings, stop.clone()));
         Self {
             url,
             hub,
@@ -280,7 +274,7 @@ fn options(id: &str, setup: &Setup) -> GatewayOptions {
         connections_per_user: setup.connections_per_user,
         rooms_per_socket: setup.rooms_per_socket,
         socketio: switchboard_socketio::Options {
-            send_queue: 512,
+            send_queue: 256 * 1024,
             ..switchboard_socketio::Options::default()
         },
     }

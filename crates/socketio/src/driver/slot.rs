@@ -1,0 +1,240 @@
+//! One socket of a connection: connect, its events in order, disconnect.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+};
+
+use serde_json::Value;
+use tokio::time::Sleep;
+
+use crate::{Application, DisconnectReason, Event, Handshake, Refusal, Socket};
+
+/// Message of the refusal when the connect handler panicked; it tells nothing of the inside.
+const INTERNAL: &str = "INTERNAL";
+/// Bytes of packets that may wait in one socket's mailbox.
+const MAILBOX_BYTES: usize = 1024 * 1024;
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A socket and what is done for it at the moment.
+pub(super) struct Slot<A: Application> {
+    pub(super) socket: Socket,
+    stage: Stage<A>,
+    mailbox: VecDeque<Queued>,
+    mailbox_bytes: usize,
+    /// Runs from the moment at which the socket was seen to be gone.
+    grace: Option<Pin<Box<Sleep>>>,
+}
+
+enum Stage<A: Application> {
+    Connecting(Running<Result<A::Session, Refusal>>),
+    /// Of a socket that was accepted.
+    Connected(Arc<A::Session>, Option<Handler>),
+    Leaving(Running<()>),
+    Done,
+}
+
+struct Handler {
+    running: Running<()>,
+    of_event: bool,
+}
+
+struct Queued {
+    event: Event,
+    bytes: usize,
+}
+
+impl<A: Application> Slot<A> {
+    pub(super) fn new(app: &Arc<A>, socket: Socket, handshake: Handshake) -> Self {
+        let (app, connecting) = (app.clone(), socket.clone());
+        let connect = Box::pin(async move { app.connect(handshake, connecting).await });
+        Self {
+            socket,
+            stage: Stage::Connecting(connect),
+            mailbox: VecDeque::new(),
+            mailbox_bytes: 0,
+            grace: None,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Done)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.mailbox.len() >= self.socket.session().registry.options.mailbox.max(1)
+            || self.mailbox_bytes >= MAILBOX_BYTES
+    }
+
+    pub(super) fn push(&mut self, event: Event, bytes: usize) {
+        self.socket.received();
+        self.mailbox_bytes += bytes;
+        self.mailbox.push_back(Queued { event, bytes });
+    }
+
+    /// Runs what there is to run; returns whether anything came further.
+    pub(super) fn poll(&mut self, app: &Arc<A>, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while self.step(app, cx) {
+            progress = true;
+        }
+        if self.is_out_of_grace(cx) {
+            self.abandon(app);
+            return true;
+        }
+        progress
+    }
+
+    fn step(&mut self, app: &Arc<A>, cx: &mut Context<'_>) -> bool {
+        match &mut self.stage {
+            Stage::Connecting(connect) => match caught(&self.socket, connect, cx) {
+                Poll::Pending => false,
+                Poll::Ready(decision) => {
+                    self.decide(app, decision);
+                    true
+                }
+            },
+            Stage::Connected(_, Some(handler)) => {
+                if caught(&self.socket, &mut handler.running, cx).is_pending() {
+                    return false;
+                }
+                if handler.of_event {
+                    self.socket.handled();
+                }
+                self.continue_with(None);
+                true
+            }
+            Stage::Connected(session, None) => {
+                let session = session.clone();
+                self.next(app, session)
+            }
+            Stage::Leaving(disconnected) => {
+                let done = caught(&self.socket, disconnected, cx).is_ready();
+                if done {
+                    self.stage = Stage::Done;
+                }
+                done
+            }
+            Stage::Done => false,
+        }
+    }
+
+    fn continue_with(&mut self, handler: Option<Handler>) {
+        if let Stage::Connected(_, running) = &mut self.stage {
+            *running = handler;
+        }
+    }
+
+    fn decide(&mut self, app: &Arc<A>, decision: Option<Result<A::Session, Refusal>>) {
+        let session = match decision {
+            Some(Ok(session)) => Arc::new(session),
+            Some(Err(refusal)) => return self.refuse(&refusal),
+            None => {
+                return self.refuse(&Refusal {
+                    message: INTERNAL.to_owned(),
+                    data: Value::Null,
+                });
+            }
+        };
+        if !self.socket.accept() {
+            return self.leave(app, session);
+        }
+        let (app, socket, own) = (app.clone(), self.socket.clone(), session.clone());
+        let running = Box::pin(async move { app.connected(socket, own).await });
+        self.stage = Stage::Connected(
+            session,
+            Some(Handler {
+                running,
+                of_event: false,
+            }),
+        );
+    }
+
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.socket.refuse(refusal);
+        self.stage = Stage::Done;
+    }
+
+    /// Starts what comes next: an event's handler, or the end.
+    fn next(&mut self, app: &Arc<A>, session: Arc<A::Session>) -> bool {
+        let gone = self.socket.gone();
+        let keeps = gone.is_none_or(DisconnectReason::keeps_received_events);
+        if let Some(queued) = self.mailbox.pop_front().filter(|_| keeps) {
+            self.mailbox_bytes -= queued.bytes;
+            if self.mailbox.is_empty() && self.mailbox.capacity() > 8 {
+                self.mailbox = VecDeque::new();
+            }
+            let (app, socket) = (app.clone(), self.socket.clone());
+            let running = Box::pin(async move { app.event(socket, session, queued.event).await });
+            self.continue_with(Some(Handler {
+                running,
+                of_event: true,
+            }));
+            return true;
+        }
+        if gone.is_some() {
+            self.leave(app, session);
+        }
+        gone.is_some()
+    }
+
+    fn leave(&mut self, app: &Arc<A>, session: Arc<A::Session>) {
+        self.mailbox = VecDeque::new();
+        self.grace = None;
+        let reason = self.socket.gone().unwrap_or_default();
+        let (app, id) = (app.clone(), self.socket.id());
+        self.stage = Stage::Leaving(Box::pin(async move {
+            app.disconnected(id, session, reason).await;
+        }));
+    }
+
+    /// Whether the socket has been gone for so long that its handler is not waited for.
+    fn is_out_of_grace(&mut self, cx: &mut Context<'_>) -> bool {
+        let waits = matches!(
+            self.stage,
+            Stage::Connecting(_) | Stage::Connected(_, Some(_))
+        );
+        if !waits || self.socket.gone().is_none() {
+            return false;
+        }
+        let time = self.socket.session().registry.options.handler_grace;
+        let grace = self
+            .grace
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        grace.as_mut().poll(cx).is_ready()
+    }
+
+    fn abandon(&mut self, app: &Arc<A>) {
+        tracing::warn!(socket = %self.socket.id(), "handler dropped: it outlived its socket");
+        match &self.stage {
+            Stage::Connected(session, _) => {
+                let session = session.clone();
+                self.leave(app, session);
+            }
+            _ => self.stage = Stage::Done,
+        }
+    }
+}
+
+/// Polls one call into the application; a panic is counted and logged, and gives `None`.
+fn caught<T>(socket: &Socket, call: &mut Running<T>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    // What a panicking handler leaves half-done is the application's own; ours is behind locks
+    // that it cannot hold.
+    match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Some),
+        Err(_panic) => {
+            let registry = &socket.session().registry;
+            registry.handler_panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                socket = %socket.id(),
+                namespace = socket.namespace(),
+                "handler panicked"
+            );
+            Poll::Ready(None)
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The HTTP side: which request is what (engine.io `lib/server.ts`, `verify` and `handshake`).
+
+mod answers;
+mod polling;
+mod query;
+mod websocket;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{body::Body, extract::ConnectInfo};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
+
+use crate::{
+    Application, Protocol, RemoteAddr, Transport, bundle,
+    ids::EngineId,
+    listen::Peer,
+    registry::Registry,
+    session::{Opening, Session},
+};
+
+use answers::Problem;
+use query::Query;
+
+/// Answers one request.
+pub(crate) async fn serve<A: Application>(
+    app: Arc<A>,
+    registry: Arc<Registry>,
+    request: Request<Body>,
+) -> Response<Body> {
+    if let Some(answer) = bundle::serve(&registry, &request) {
+        return answer;
+    }
+    let wants_upgrade = request.headers().contains_key(header::UPGRADE);
+    let answer = match route(&registry, &request, wants_upgrade) {
+        Ok(Route::Open(query)) => open(app, registry, request, query).await,
+        Ok(Route::Poll(session, query)) => Ok(polling::poll(session, query, request).await),
+        Ok(Route::Post(session, query)) => Ok(polling::post(session, query, request).await),
+        Ok(Route::Upgrade(session)) => websocket::upgrade(session, request),
+        Err(problem) => Err(problem),
+    };
+    answer.unwrap_or_else(|problem| problem.answer(wants_upgrade))
+}
+
+enum Route {
+    /// A new session.
+    Open(Query),
+    Poll(Arc<Session>, Query),
+    Post(Arc<Session>, Query),
+    Upgrade(Arc<Session>),
+}
+
+fn route(
+    registry: &Registry,
+    request: &Request<Body>,
+    wants_upgrade: bool,
+) -> Result<Route, Problem> {
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    let transport = query
+        .transport
+        .filter(|transport| registry.options.transports.contains(transport))
+        .ok_or(Problem::UnknownTransport)?;
+    if wants_upgrade && transport == Transport::Polling {
+        return Err(Problem::BadRequest);
+    }
+    let Some(sid) = &query.sid else {
+        return open_route(registry, request, wants_upgrade, transport, query);
+    };
+    let session = EngineId::parse(sid)
+        .and_then(|id| registry.session(&id))
+        .ok_or(Problem::UnknownSession)?;
+    if wants_upgrade {
+        return Ok(Route::Upgrade(session));
+    }
+    if session.transport() != transport {
+        return Err(Problem::BadRequest);
+    }
+    match *request.method() {
+        Method::GET => Ok(Route::Poll(session, query)),
+        Method::POST => Ok(Route::Post(session, query)),
+        _ => Err(Problem::Method),
+    }
+}
+
+fn open_route(
+    registry: &Registry,
+    request: &Request<Body>,
+    wants_upgrade: bool,
+    transport: Transport,
+    query: Query,
+) -> Result<Route, Problem> {
+    if registry.is_refusing() {
+        return Err(Problem::ShuttingDown);
+    }
+    if request.method() != Method::GET {
+        return Err(Problem::BadHandshakeMethod);
+    }
+    if transport == Transport::WebSocket && !wants_upgrade {
+        return Err(Problem::BadRequest);
+    }
+    if query.protocol == Protocol::V4 && !registry.options.allow_eio3 {
+        return Err(Problem::UnsupportedProtocol);
+    }
+    Ok(Route::Open(query))
+}
+
+async fn open<A: Application>(
+    app: Arc<A>,
+    registry: Arc<Registry>,
+    request: Request<Body>,
+    query: Query,
+) -> Result<Response<Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    app.allow_request(&parts)
+        .await
+        .map_err(Problem::Forbidden)?;
+    let request = Request::from_parts(parts, body);
+    let opening = opening(&registry, &request, &query);
+    match query.transport {
+        Some(Transport::WebSocket) => {
+            websocket::open(app, registry, request, query.protocol, opening)
+        }
+        _ => polling::open(app, &registry, &request, &query, opening),
+    }
+}
+
+/// What is kept of the request: copies, because the originals are slices of the whole request.
+fn opening(registry: &Registry, request: &Request<Body>, query: &Query) -> Opening {
+    let kept = |name: &HeaderName| {
+        let values = request.headers().get_all(name).iter();
+        let copies = values.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
+        copies
+            .map(|value| (name.clone(), value))
+            .collect::<Vec<_>>()
+    };
+    Opening {
+        remote_addr: remote_addr(request),
+        headers: registry.options.headers.iter().flat_map(kept).collect(),
+        query: request.uri().query().unwrap_or_default().into(),
+        base64: query.base64,
+    }
+}
+
+fn remote_addr(request: &Request<Body>) -> Option<SocketAddr> {
+    let extensions = request.extensions();
+    let told = extensions.get::<RemoteAddr>().map(|remote| remote.0);
+    let peer = || {
+        extensions
+            .get::<ConnectInfo<Peer>>()
+            .map(|info| info.0.addr())
+    };
+    let plain = || {
+        extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0)
+    };
+    told.or_else(peer).or_else(plain)
+}
+
+/// The packet that opens a session.
+fn open_packet(session: &Session, transport: Transport) -> String {
+    let options = &session.registry.options;
+    let upgrades: &[&str] =
+        if transport == Transport::Polling && options.transports.contains(&Transport::WebSocket) {
+            &["websocket"]
+        } else {
+            &[]
+        };
+    let packet = serde_json::json!({
+        "sid": session.id.as_str(),
+        "upgrades": upgrades,
+        "pingInterval": options.ping_interval.as_millis() as u64,
+        "pingTimeout": options.ping_timeout.as_millis() as u64,
+        "maxPayload": options.max_packet,
+    });
+    format!("0{packet}")
+}

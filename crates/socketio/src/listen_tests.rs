@@ -1,0 +1,111 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+
+/// An accepted stream and the client's end of it.
+async fn pair(options: &Options) -> (Stream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (client, (tcp, peer)) = tokio::join!(TcpStream::connect(addr), accept(&listener));
+    let client = client.unwrap();
+    assert_eq!(peer, client.local_addr().unwrap());
+    tune(&tcp, options);
+    let stream = Stream {
+        tcp,
+        write_stall: options.write_stall,
+        stalled: None,
+    };
+    (stream, client)
+}
+
+#[tokio::test]
+async fn tunes_what_it_accepts() {
+    let time = Duration::from_secs(7);
+    let options = Options {
+        user_timeout: time,
+        ..Options::default()
+    };
+    let (stream, _client) = pair(&options).await;
+    assert!(stream.tcp.nodelay().unwrap());
+    let set = SockRef::from(&stream.tcp).tcp_user_timeout().unwrap();
+    assert_eq!(set, Some(time));
+}
+
+#[tokio::test]
+async fn fails_a_write_that_stands_still() {
+    let options = Options {
+        write_stall: Duration::from_millis(100),
+        ..Options::default()
+    };
+    let (mut stream, _client) = pair(&options).await;
+    let content = vec![0; 65_536];
+    let error = loop {
+        if let Err(error) = stream.write_all(&content).await {
+            break error.kind();
+        }
+    };
+    assert_eq!(error, io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn does_not_fail_a_slow_peer_that_goes_on_reading() {
+    let options = Options {
+        write_stall: Duration::from_millis(500),
+        ..Options::default()
+    };
+    let (mut stream, mut client) = pair(&options).await;
+    let total = 16 * 1024 * 1024;
+    let reader = async {
+        let mut buffer = vec![0; 1024 * 1024];
+        let mut left = total;
+        while left > 0 {
+            // Longer in all than the deadline, never that long without progress.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let size = buffer.len().min(left);
+            left -= client.read(&mut buffer[..size]).await.unwrap();
+        }
+    };
+    let content = vec![0; total];
+    let (written, ()) = tokio::join!(stream.write_all(&content), reader);
+    written.unwrap();
+}
+
+/// A server on a free port, and the token that stops it.
+#[expect(clippy::disallowed_methods, reason = "the test ends it by its token")]
+async fn served(options: Options) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let router = Router::new().route("/", axum::routing::get(|| async { "hello" }));
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(serve(listener, router, options, stop.clone()));
+    (addr, stop, task)
+}
+
+#[tokio::test]
+async fn closes_connections_that_send_no_request() {
+    let options = Options {
+        header_read: Duration::from_millis(100),
+        ..Options::default()
+    };
+    let (addr, _stop, _task) = served(options).await;
+    let mut silent = TcpStream::connect(addr).await.unwrap();
+    let mut slow = TcpStream::connect(addr).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    let mut kept = TcpStream::connect(addr).await.unwrap();
+    kept.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    for stream in [&mut silent, &mut slow, &mut kept] {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn stops_when_told_to() {
+    let (addr, stop, task) = served(Options::default()).await;
+    let _idle = TcpStream::connect(addr).await.unwrap();
+    stop.cancel();
+    task.await.unwrap();
+    assert!(TcpStream::connect(addr).await.is_err());
+}

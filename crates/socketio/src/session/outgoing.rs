@@ -1,0 +1,239 @@
+//! Frames that wait for the peer to take them, bounded in bytes.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use crate::{SendError, Transport, frame::Frame, lock};
+
+use super::Session;
+
+/// Slots that an idle queue keeps, so that single events do not allocate.
+const KEPT: usize = 4;
+
+/// Whether a frame may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// It may not: a full queue is an error.
+    Queued,
+    /// It is left out when half of the queue is taken.
+    Volatile,
+    /// It is the answer to a CONNECT with what the application chose to replay, whose size is the
+    /// application's to bound.
+    Opening,
+}
+
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    frames: VecDeque<Frame>,
+    /// Of `frames` and of what the writer took from here and has not written yet.
+    bytes: usize,
+    sink: Sink,
+    closed: bool,
+}
+
+#[derive(Debug)]
+enum Sink {
+    /// A WebSocket. Whether somebody is due to write what is here.
+    Stream { scheduled: bool },
+    /// Long-polling, and the poll that waits.
+    Polls(Option<Waker>),
+}
+
+/// What has to happen after the lock is given back.
+#[derive(Debug)]
+pub(super) enum Next {
+    Nothing,
+    Flush,
+    Wake(Waker),
+}
+
+/// What a poll comes to.
+#[derive(Debug)]
+pub(crate) enum Polled {
+    /// These are its answer.
+    Frames(VecDeque<Frame>),
+    /// The session goes on over WebSocket, or has ended.
+    Over,
+}
+
+impl Outgoing {
+    pub(super) fn new(transport: Transport) -> Self {
+        Self {
+            frames: VecDeque::new(),
+            bytes: 0,
+            sink: match transport {
+                Transport::WebSocket => Sink::Stream { scheduled: false },
+                Transport::Polling => Sink::Polls(None),
+            },
+            closed: false,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(
+        &mut self,
+        frames: &[Frame],
+        class: Class,
+        limit: usize,
+    ) -> Result<Next, SendError> {
+        if self.closed {
+            return Err(SendError::Closed);
+        }
+        let size: usize = frames.iter().map(Frame::len).sum();
+        let full = match class {
+            Class::Volatile => self.bytes >= limit.div_ceil(2) || self.bytes + size > limit,
+            // One packet may be larger than the queue: it could never be sent otherwise.
+            Class::Queued => self.bytes > 0 && self.bytes + size > limit,
+            Class::Opening => false,
+        };
+        if full {
+            return Err(SendError::Full);
+        }
+        self.bytes += size;
+        self.frames.extend(frames.iter().cloned());
+        Ok(self.next())
+    }
+
+    fn next(&mut self) -> Next {
+        match &mut self.sink {
+            Sink::Stream { scheduled: true } => Next::Nothing,
+            Sink::Stream { scheduled } => {
+                *scheduled = true;
+                Next::Flush
+            }
+            Sink::Polls(waiting) => waiting.take().map_or(Next::Nothing, Next::Wake),
+        }
+    }
+
+    /// Takes nothing more. With last words, what is queued is sent before them; without, it is
+    /// dropped.
+    pub(super) fn close(&mut self, last: Option<Frame>) -> Next {
+        self.closed = true;
+        match last {
+            Some(last) => {
+                self.bytes += last.len();
+                self.frames.push_back(last);
+            }
+            None => {
+                self.frames = VecDeque::new();
+            }
+        }
+        self.next()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether a poll waits.
+    pub(super) fn is_polled(&self) -> bool {
+        matches!(self.sink, Sink::Polls(Some(_)))
+    }
+
+    /// The frames go over a WebSocket from now on.
+    pub(super) fn turn_into_stream(&mut self) -> Next {
+        let before = std::mem::replace(&mut self.sink, Sink::Stream { scheduled: true });
+        match before {
+            Sink::Polls(Some(waiting)) => Next::Wake(waiting),
+            Sink::Polls(None) | Sink::Stream { .. } => Next::Nothing,
+        }
+    }
+
+    /// The connection's task promises to write what comes from now on.
+    pub(super) fn schedule(&mut self) {
+        if let Sink::Stream { scheduled } = &mut self.sink {
+            *scheduled = true;
+        }
+    }
+
+    /// Counts `written` bytes as gone and swaps what is queued for an empty list. `false` when
+    /// there is nothing: then whoever queues something next has to see to it.
+    pub(super) fn refill(&mut self, written: usize, batch: &mut VecDeque<Frame>) -> bool {
+        self.bytes = self.bytes.saturating_sub(written);
+        if self.frames.is_empty() {
+            if let Sink::Stream { scheduled } = &mut self.sink {
+                *scheduled = false;
+            }
+            for list in [&mut self.frames, batch] {
+                if list.capacity() > KEPT {
+                    *list = VecDeque::new();
+                }
+            }
+            return false;
+        }
+        std::mem::swap(&mut self.frames, batch);
+        true
+    }
+
+    pub(super) fn count_written(&mut self, written: usize) {
+        self.bytes = self.bytes.saturating_sub(written);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+}
+
+impl Session {
+    /// Waits for something to answer a poll with.
+    pub(crate) fn poll_frames(&self, cx: &mut Context<'_>) -> Poll<Polled> {
+        let mut outgoing = lock(&self.outgoing);
+        let Sink::Polls(waiting) = &mut outgoing.sink else {
+            return Poll::Ready(Polled::Over);
+        };
+        *waiting = None;
+        if !outgoing.frames.is_empty() {
+            outgoing.bytes = 0;
+            let frames = std::mem::take(&mut outgoing.frames);
+            if outgoing.closed {
+                drop(outgoing);
+                // It stayed to be asked for its last words.
+                self.wake_driver();
+            }
+            return Poll::Ready(Polled::Frames(frames));
+        }
+        if outgoing.closed {
+            return Poll::Ready(Polled::Over);
+        }
+        outgoing.sink = Sink::Polls(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Forgets the poll that waits.
+    pub(crate) fn stop_polling(&self) {
+        if let Sink::Polls(waiting) = &mut lock(&self.outgoing).sink {
+            *waiting = None;
+        }
+    }
+
+    /// Ends the poll that waits, if there is one and nothing to answer it with, so that a client
+    /// which upgrades need not wait for it (engine.io `lib/socket.ts`, `check`).
+    pub(crate) fn nudge_poll(self: &Arc<Self>) {
+        let next = {
+            let mut outgoing = lock(&self.outgoing);
+            if !outgoing.is_polled() || outgoing.closed {
+                return;
+            }
+            let noop = Frame::engine("6");
+            outgoing.bytes += noop.len();
+            outgoing.frames.push_back(noop);
+            outgoing.next()
+        };
+        self.follow(next);
+    }
+
+    /// Whether everything that was queued has left.
+    pub(crate) fn is_flushed(&self) -> bool {
+        lock(&self.outgoing).is_empty()
+    }
+}
+
+#[cfg(test)]
+#[path = "outgoing_tests.rs"]
+mod tests;

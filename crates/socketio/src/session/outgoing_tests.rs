@@ -1,0 +1,98 @@
+use super::*;
+
+fn text(length: usize) -> Frame {
+    Frame::text(&"x".repeat(length))
+}
+
+/// A frame's bytes on the wire: two of WebSocket and one of Engine.IO in front.
+fn frame_of(bytes: usize) -> Frame {
+    let frame = text(bytes - 3);
+    assert_eq!(frame.len(), bytes);
+    frame
+}
+
+fn websocket() -> Outgoing {
+    Outgoing::new(Transport::WebSocket)
+}
+
+#[test]
+fn takes_as_many_bytes_as_the_limit_and_not_one_more() {
+    let mut outgoing = websocket();
+    assert!(outgoing.push(&[frame_of(60)], Class::Queued, 100).is_ok());
+    assert!(outgoing.push(&[frame_of(40)], Class::Queued, 100).is_ok());
+    assert_eq!(outgoing.bytes(), 100);
+    let one_more = outgoing.push(&[frame_of(3)], Class::Queued, 100);
+    assert!(matches!(one_more, Err(SendError::Full)));
+}
+
+#[test]
+fn takes_one_packet_larger_than_the_limit_when_nothing_else_waits() {
+    let mut outgoing = websocket();
+    assert!(outgoing.push(&[text(500)], Class::Queued, 100).is_ok());
+    let next = outgoing.push(&[frame_of(3)], Class::Queued, 100);
+    assert!(matches!(next, Err(SendError::Full)));
+}
+
+#[test]
+fn skips_volatile_frames_from_half_of_the_limit_on() {
+    let mut outgoing = websocket();
+    assert!(outgoing.push(&[frame_of(49)], Class::Queued, 100).is_ok());
+    assert!(outgoing.push(&[frame_of(3)], Class::Volatile, 100).is_ok());
+    let next = outgoing.push(&[frame_of(3)], Class::Volatile, 100);
+    assert!(matches!(next, Err(SendError::Full)));
+    assert!(outgoing.push(&[frame_of(40)], Class::Queued, 100).is_ok());
+}
+
+#[test]
+fn counts_bytes_until_they_are_written() {
+    let mut outgoing = websocket();
+    let mut batch = VecDeque::new();
+    outgoing.push(&[frame_of(90)], Class::Queued, 100).unwrap();
+    assert!(outgoing.refill(0, &mut batch));
+    assert!(outgoing.is_empty());
+    let early = outgoing.push(&[frame_of(20)], Class::Queued, 100);
+    assert!(matches!(early, Err(SendError::Full)));
+    batch.clear();
+    assert!(!outgoing.refill(90, &mut batch));
+    assert!(outgoing.push(&[frame_of(20)], Class::Queued, 100).is_ok());
+}
+
+#[test]
+fn asks_for_one_flush_however_much_is_queued() {
+    let mut outgoing = websocket();
+    let first = outgoing.push(&[text(1)], Class::Queued, 100).unwrap();
+    assert!(matches!(first, Next::Flush));
+    let second = outgoing.push(&[text(1)], Class::Queued, 100).unwrap();
+    assert!(matches!(second, Next::Nothing));
+    let mut batch = VecDeque::new();
+    assert!(outgoing.refill(0, &mut batch));
+    batch.clear();
+    assert!(!outgoing.refill(8, &mut batch));
+    let third = outgoing.push(&[text(1)], Class::Queued, 100).unwrap();
+    assert!(matches!(third, Next::Flush));
+}
+
+#[test]
+fn takes_nothing_after_its_last_words() {
+    let mut outgoing = websocket();
+    outgoing.push(&[text(1)], Class::Queued, 100).unwrap();
+    outgoing.close(Some(text(2)));
+    let after = outgoing.push(&[text(1)], Class::Queued, 100);
+    assert!(matches!(after, Err(SendError::Closed)));
+    let mut batch = VecDeque::new();
+    outgoing.refill(0, &mut batch);
+    assert_eq!(batch.len(), 2);
+}
+
+#[test]
+fn keeps_no_memory_of_a_long_queue() {
+    let mut outgoing = websocket();
+    let mut batch = VecDeque::new();
+    for _ in 0..100 {
+        outgoing.push(&[text(1)], Class::Queued, 1000).unwrap();
+    }
+    outgoing.refill(0, &mut batch);
+    batch.clear();
+    outgoing.refill(400, &mut batch);
+    assert!(batch.capacity() <= KEPT && outgoing.frames.capacity() <= KEPT);
+}
