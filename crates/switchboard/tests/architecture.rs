@@ -38,7 +38,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 const KEPT_INSIDE: [(&str, &[&str]); 3] = [
     ("sqlx", &["store", "testkit"]), // the testkit creates the tests' databases
     ("fred", &["hub"]),
-    ("engineioxide", &["socketio"]),
+    ("hyper", &["socketio"]),
 ];
 
 /// Whose tests may put `store` and `hub` together, as the binary does; nothing ships with them.
@@ -204,7 +204,7 @@ fn a_forbidden_edge_is_named() {
         1
     );
     assert_eq!(
-        verdict("switchboard-hub", "engineioxide", &json!("build")).len(),
+        verdict("switchboard-hub", "hyper", &json!("build")).len(),
         1
     );
 }

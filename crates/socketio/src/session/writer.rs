@@ -122,14 +122,23 @@ impl Session {
         }
     }
 
-    fn write_queued(self: &Arc<Self>) -> io::Result<Flushed> {
+    fn write_queued(&self) -> io::Result<Flushed> {
         let mut writer = lock(&self.writer);
-        let writer = &mut *writer;
-        // Before its first poll the connection's task could not be woken: it flushes then.
-        let (Some(waker), true) = (writer.waker.clone(), writer.stream.is_some()) else {
+        if writer.stream.is_none() {
+            return Ok(Flushed::Nowhere);
+        }
+        // Before its first poll the connection's task could not be woken: it flushes then. The waker
+        // is taken out, not cloned: counting references to a task is dear on a hot path.
+        let Some(waker) = writer.waker.take() else {
             return Ok(Flushed::Nowhere);
         };
-        let mut cx = Context::from_waker(&waker);
+        let flushed = self.write_with(&mut writer, &waker);
+        writer.waker = Some(waker);
+        flushed
+    }
+
+    fn write_with(&self, writer: &mut Writer, waker: &Waker) -> io::Result<Flushed> {
+        let mut cx = Context::from_waker(waker);
         let mut written = 0;
         loop {
             if writer.batch.is_empty() {
