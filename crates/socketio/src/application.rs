@@ -57,7 +57,7 @@ pub trait Application: Send + Sync + 'static {
     ) -> impl Future<Output = ()> + Send;
 
     /// Runs once, after the socket has left all rooms and after its last event handler finished
-    /// or was dropped.
+    /// or was dropped. It is never dropped itself: it has to come to an end.
     fn disconnected(
         &self,
         socket_id: SocketId,

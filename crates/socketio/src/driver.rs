@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use tokio::{io::ReadBuf, time::Sleep};
 
 use crate::{
-    Application, Protocol, Transport,
+    Application, DisconnectReason, Protocol, Transport,
     session::{Farewell, Flushed, Session},
     wire, ws,
 };
@@ -23,7 +23,7 @@ use slot::Slot;
 
 /// How long a connection that the server is done with may take to flush and hang up before its
 /// stream is dropped, and a polling client to fetch its last words.
-const LINGER: Duration = Duration::from_secs(3);
+pub(crate) const LINGER: Duration = Duration::from_secs(3);
 /// Rounds of reading and handling before other tasks get their turn.
 const ROUNDS: usize = 16;
 
@@ -37,6 +37,8 @@ pub(crate) struct Driver<A: Application> {
     slots: SmallVec<[Slot<A>; 1]>,
     waker: Option<Waker>,
     leaving: Option<Box<Leaving>>,
+    /// Bytes of a packet whose attachments are still to come.
+    unfinished: usize,
     paused: bool,
 }
 
@@ -56,6 +58,7 @@ impl<A: Application> Driver<A> {
             slots: SmallVec::new(),
             waker: None,
             leaving: None,
+            unfinished: 0,
             paused: false,
         };
         // Clients of that revision are in `/` without asking.
@@ -97,17 +100,17 @@ impl<A: Application> Driver<A> {
                     shut: false,
                 })
             });
-            let said = match transport {
-                Transport::WebSocket => leaving.poll_hang_up(&self.session, cx),
-                Transport::Polling if self.session.is_flushed() => Poll::Ready(()),
-                Transport::Polling => Poll::Pending,
-            };
-            if said.is_pending() {
-                ready!(leaving.linger.as_mut().poll(cx));
+            // Before the reading, which may spend what this task is allowed to do in one go.
+            let is_over = leaving.linger.as_mut().poll(cx).is_ready();
+            if !is_over {
+                match transport {
+                    Transport::WebSocket => ready!(leaving.poll_hang_up(&self.session, cx)),
+                    Transport::Polling if self.session.is_flushed() => {}
+                    Transport::Polling => return Poll::Pending,
+                }
             }
         }
-        self.session.drop_stream();
-        self.session.registry.remove(&self.session.id);
+        self.session.finish();
         Poll::Ready(())
     }
 }
@@ -138,6 +141,16 @@ impl Leaving {
     }
 }
 
+/// A driver that is dropped before its end, by a panic or with its runtime, leaves no session that
+/// nobody drives.
+impl<A: Application> Drop for Driver<A> {
+    fn drop(&mut self) {
+        self.session
+            .end(DisconnectReason::TransportError, Farewell::Drop);
+        self.session.finish();
+    }
+}
+
 impl<A: Application> Future for Driver<A> {
     type Output = ();
 
@@ -148,6 +161,9 @@ impl<A: Application> Future for Driver<A> {
         for _ in 0..ROUNDS {
             let handled = this.handle(cx);
             let received = this.receive(cx);
+            if handled {
+                this.session.flush();
+            }
             if handled || received {
                 continue;
             }

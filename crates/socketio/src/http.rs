@@ -8,7 +8,7 @@ mod websocket;
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{body::Body, extract::ConnectInfo};
-use http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 
 use crate::{
     Application, Protocol, RemoteAddr, Transport, bundle,
@@ -30,7 +30,7 @@ pub(crate) async fn serve<A: Application>(
     if let Some(answer) = bundle::serve(&registry, &request) {
         return answer;
     }
-    let wants_upgrade = request.headers().contains_key(header::UPGRADE);
+    let wants_upgrade = wants_websocket(request.headers());
     let answer = match route(&registry, &request, wants_upgrade) {
         Ok(Route::Open(query)) => open(app, registry, request, query).await,
         Ok(Route::Poll(session, query)) => Ok(polling::poll(session, query, request).await),
@@ -39,6 +39,16 @@ pub(crate) async fn serve<A: Application>(
         Err(problem) => Err(problem),
     };
     answer.unwrap_or_else(|problem| problem.answer(wants_upgrade))
+}
+
+/// Some HTTP clients offer other protocols (`h2c`) with every request.
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::UPGRADE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
 enum Route {

@@ -119,6 +119,8 @@ impl Io {
                 tokio::task::yield_now().await;
             }
         }
+        // Many small broadcasts in a row are one large one.
+        tokio::task::consume_budget().await;
         reached
     }
 
@@ -253,10 +255,15 @@ impl Io {
             }
             tokio::task::consume_budget().await;
         }
+        // By id: who leaves meanwhile shall not be kept.
+        let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
+        drop(sessions);
         let closing = tokio_util::task::TaskTracker::new();
-        for (index, session) in (0u32..).zip(sessions) {
+        for (index, id) in (0u32..).zip(ids) {
             tokio::time::sleep_until(begin + step * index).await;
-            closing.spawn(close_when_idle(session, patience));
+            if let Some(session) = self.registry.session(&id) {
+                closing.spawn(close_when_idle(session, patience));
+            }
         }
         closing.close();
         closing.wait().await;
@@ -266,7 +273,7 @@ impl Io {
     /// until the disconnect handlers are done, at most until `deadline`.
     pub async fn close(&self, deadline: Duration) {
         let end = Instant::now() + deadline;
-        self.registry.start_closing();
+        self.registry.refuse_new();
         for session in self.registry.sessions() {
             session.end(DisconnectReason::ServerShuttingDown, Farewell::Flush);
             tokio::task::consume_budget().await;
@@ -295,7 +302,7 @@ impl Io {
 }
 
 fn send(socket: &Socket, packet: &Packet, except: Option<&SocketId>, class: Class) -> bool {
-    if except.is_some_and(|id| *id == socket.id()) {
+    if except.is_some_and(|id| socket.has_id(id)) {
         return false;
     }
     socket.deliver(packet, class).is_ok()

@@ -72,6 +72,8 @@ pub async fn serve(
             serve_one(stream, Peer { addr }, router, header_read, stop).await;
         });
     }
+    // The kernel must not take connections that nobody will serve.
+    drop(listener);
     connections.close();
     connections.wait().await;
 }

@@ -48,7 +48,6 @@ pub(crate) struct Registry {
     pub(crate) handler_panics: AtomicU64,
     sessions: Box<[Shard]>,
     refusing: AtomicBool,
-    closing: AtomicBool,
     /// Owns the tasks of the server itself, which end with it.
     own: OnceLock<(TaskTracker, DropGuard)>,
 }
@@ -77,7 +76,6 @@ impl Registry {
             handler_panics: AtomicU64::new(0),
             sessions: (0..SHARDS).map(|_| Mutex::default()).collect(),
             refusing: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
             own: OnceLock::new(),
         }
     }
@@ -101,6 +99,7 @@ impl Registry {
         });
     }
 
+    /// From here on [`admit`](Self::admit) refuses: whoever is listed afterwards is all there is.
     pub(crate) fn refuse_new(&self) {
         self.refusing.store(true, Ordering::Release);
     }
@@ -113,12 +112,12 @@ impl Registry {
         &self.sessions[id.spread() % SHARDS]
     }
 
-    /// Lets a session be found; `false` once the server is closing.
+    /// Lets a session be found; `false` once new ones are refused.
     pub(crate) fn admit(self: &Arc<Self>, session: &Arc<Session>) -> bool {
         self.start();
         let mut shard = lock(self.shard(&session.id));
-        // Looked at under the lock: closing sets it first and then goes through the shards.
-        if self.closing.load(Ordering::Acquire) {
+        // Looked at under the lock: draining and closing set it first and then go through the shards.
+        if self.is_refusing() {
             return false;
         }
         shard.insert(session.id, session.clone());
@@ -148,12 +147,6 @@ impl Registry {
 
     pub(crate) fn session_count(&self) -> usize {
         self.sessions.iter().map(|shard| lock(shard).len()).sum()
-    }
-
-    /// From here on [`admit`](Self::admit) refuses: whoever is listed afterwards is all there is.
-    pub(crate) fn start_closing(&self) {
-        self.refuse_new();
-        self.closing.store(true, Ordering::Release);
     }
 }
 

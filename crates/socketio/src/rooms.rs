@@ -63,6 +63,10 @@ impl Rooms {
         if entry.members.is_empty() {
             shard.remove(room);
         }
+        // After a crowd has left, its table goes too.
+        if shard.capacity() > 64 && shard.len() < shard.capacity() / 8 {
+            shard.shrink_to_fit();
+        }
     }
 
     /// The members at this moment, in no order.

@@ -72,6 +72,8 @@ struct State {
     /// Of the connection's task.
     driver: Option<Waker>,
     heartbeat: Heartbeat,
+    /// The driver is done: nobody would write or read any more.
+    finished: bool,
     /// Nothing is read, because a mailbox is full: silence is not the client's fault.
     paused: bool,
     /// What a polling client posted. Boxed, because most sessions are WebSockets.
@@ -120,6 +122,7 @@ impl Session {
                 upgrading: false,
                 sockets: SmallVec::new(),
                 driver: None,
+                finished: false,
                 heartbeat,
                 paused: false,
                 inbox: (transport == Transport::Polling).then(Box::default),
@@ -163,8 +166,15 @@ impl Session {
     /// Queues frames that belong together. Never waits; a full queue is the caller's to act on.
     pub(crate) fn send(self: &Arc<Self>, frames: &[Frame], class: Class) -> Result<(), SendError> {
         let limit = self.registry.options.send_queue;
-        let next = lock(&self.outgoing).push(frames, class, limit)?;
-        self.follow(next);
+        let push = || lock(&self.outgoing).push(frames, class, limit);
+        let pushed = match push() {
+            Err(SendError::Full) if class == Class::Queued => {
+                self.make_room();
+                push()
+            }
+            pushed => pushed,
+        };
+        self.follow(pushed?);
         Ok(())
     }
 
@@ -199,12 +209,29 @@ impl Session {
         lock(&self.state).ended
     }
 
+    /// [`end`](Self::end), unless the session goes on over WebSocket.
+    pub(crate) fn end_polling(self: &Arc<Self>, reason: DisconnectReason) {
+        if self.transport() == Transport::Polling {
+            self.stop_polling();
+            self.end_on(Some(Transport::Polling), reason, Farewell::Drop);
+        }
+    }
+
     /// Ends the session once: its sockets end, its transport closes. `false` when that happened
     /// before.
     pub(crate) fn end(self: &Arc<Self>, reason: DisconnectReason, farewell: Farewell) -> bool {
+        self.end_on(None, reason, farewell)
+    }
+
+    fn end_on(
+        self: &Arc<Self>,
+        only: Option<Transport>,
+        reason: DisconnectReason,
+        farewell: Farewell,
+    ) -> bool {
         let (sockets, driver, transport, inbox) = {
             let mut state = lock(&self.state);
-            if state.ended.is_some() {
+            if state.ended.is_some() || only.is_some_and(|only| only != state.transport) {
                 return false;
             }
             state.ended = Some((reason, farewell));
@@ -333,32 +360,75 @@ impl Session {
         lock(&self.state).upgrading = false;
     }
 
+    /// Whether an upgrade that is under way may go on: also one of a session that only waits to be
+    /// asked for its last words, because its client has stopped asking.
+    pub(crate) fn may_upgrade(&self) -> bool {
+        let state = lock(&self.state);
+        let last_words = |(_, farewell)| matches!(farewell, Farewell::Flush | Farewell::Answer);
+        !state.finished && state.ended.is_none_or(last_words)
+    }
+
     /// From here on the WebSocket is the transport. Everything that was queued goes over it; a
-    /// poll that still waits is answered like every later one. `false` when the session has ended.
-    pub(crate) fn complete_upgrade(self: &Arc<Self>, stream: Stream, decoder: ws::Decoder) -> bool {
-        {
+    /// poll that still waits is answered like every later one. When the session has ended for good
+    /// the stream comes back.
+    pub(crate) fn complete_upgrade(
+        self: &Arc<Self>,
+        stream: Stream,
+        decoder: ws::Decoder,
+        deflate: bool,
+    ) -> Result<(), Stream> {
+        if !self.may_upgrade() {
+            return Err(stream);
+        }
+        let (next, posting) = {
             let mut state = lock(&self.state);
-            if state.ended.is_some() {
-                return false;
+            if state.finished {
+                return Err(stream);
             }
             state.upgrading = false;
             state.transport = Transport::WebSocket;
-            state.arriving = Some(Box::new(Arriving { decoder }));
             state.heartbeat.renew(&self.registry);
+            if state.ended.is_none() {
+                state.arriving = Some(Box::new(Arriving { decoder }));
+            }
             lock(&self.writer).open(stream);
-            let next = lock(&self.outgoing).turn_into_stream();
-            drop(state);
-            self.follow(next);
+            let mut outgoing = lock(&self.outgoing);
+            outgoing.replace_last(Frame::websocket(ws::close_frame(None)));
+            let next = outgoing.turn_into_stream();
+            // Only now: what was encoded for the poll that waits must not be compressed.
+            if deflate {
+                self.speaks_deflate();
+            }
+            (
+                next,
+                state.inbox.as_mut().and_then(|inbox| inbox.waker.take()),
+            )
+        };
+        self.follow(next);
+        if let Some(posting) = posting {
+            posting.wake();
         }
         self.wake_driver();
-        true
+        Ok(())
+    }
+
+    /// The driver is done with a session that has ended.
+    pub(crate) fn finish(&self) {
+        lock(&self.state).finished = true;
+        self.drop_stream();
+        self.registry.remove(&self.id);
     }
 
     /// The WebSocket that replaces polling, for the driver. Nothing can be posted any more.
     pub(crate) fn take_arriving(&self) -> Option<Box<Arriving>> {
-        let mut state = lock(&self.state);
-        let arriving = state.arriving.take()?;
-        state.inbox = None;
+        let (arriving, inbox) = {
+            let mut state = lock(&self.state);
+            (state.arriving.take()?, state.inbox.take())
+        };
+        // A POST whose body still comes has nobody to come to.
+        if let Some(posting) = inbox.and_then(|inbox| inbox.waker) {
+            posting.wake();
+        }
         Some(arriving)
     }
 }

@@ -114,6 +114,11 @@ impl Socket {
         *self.inner.id.get_or_init(SocketId::random)
     }
 
+    /// Whether this is its id; unlike [`id`](Self::id) it does not fix one.
+    pub(crate) fn has_id(&self, id: &SocketId) -> bool {
+        self.inner.id.get() == Some(id)
+    }
+
     /// The namespace it is in.
     pub fn namespace(&self) -> &str {
         &self.inner.namespace.name
@@ -237,19 +242,14 @@ impl Socket {
     ) -> Result<Answer, AckError> {
         self.check_namespace(packet)?;
         let (id, answer) = lock(&self.inner.owed).get_or_insert_default().add();
-        let frames = packet.frames_with_id(self.form(), id);
-        let answered = match self.send(&frames) {
-            Ok(()) => match tokio::time::timeout(timeout, answer).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(_ended)) => AckError::Ended,
-                Err(_elapsed) => AckError::Timeout(timeout),
-            },
-            Err(error) => error.into(),
-        };
-        if let Some(owed) = &mut *lock(&self.inner.owed) {
-            owed.give_up(id);
+        // Also when nobody waits for this future any more.
+        let _waiting = Waiting { socket: self, id };
+        self.send(&packet.frames_with_id(self.form(), id))?;
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_ended)) => Err(AckError::Ended),
+            Err(_elapsed) => Err(AckError::Timeout(timeout)),
         }
-        Err(answered)
     }
 
     /// Sends DISCONNECT: the client does not come back by itself. With its last namespace the
@@ -454,6 +454,20 @@ impl Socket {
     /// Tells two handles of one socket from handles of two.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.inner) as usize
+    }
+}
+
+/// Gives an answer up when it is dropped.
+struct Waiting<'a> {
+    socket: &'a Socket,
+    id: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(owed) = &mut *lock(&self.socket.inner.owed) {
+            owed.give_up(self.id);
+        }
     }
 }
 

@@ -76,7 +76,8 @@ impl Wheel {
                 self.earlier.notified().await;
                 continue;
             };
-            let time = self.start + self.tick * u32::try_from(tick).unwrap_or(u32::MAX);
+            let since = self.tick.as_nanos() as u64 * tick;
+            let time = self.start + Duration::from_nanos(since);
             tokio::select! {
                 () = tokio::time::sleep_until(time) => {
                     if let Some(due) = lock(&self.due).remove(&tick) {

@@ -3,7 +3,8 @@
 use std::{
     cell::RefCell,
     ops::ControlFlow,
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
 };
 
@@ -29,6 +30,9 @@ fn query_object(query: &str) -> Value {
         .collect()
 }
 
+/// Sockets of one connection beyond one for each namespace that may be on their way out.
+const SPARE_SLOTS: usize = 8;
+
 thread_local! {
     /// Bytes come in here and are worked off before the task gives the thread back, so that a
     /// connection owns no buffer.
@@ -42,7 +46,7 @@ impl<A: Application> Driver<A> {
         if self.session.ended().is_some() {
             return false;
         }
-        let paused = self.slots.iter().any(Slot::is_full);
+        let paused = self.is_full();
         if paused != self.paused {
             self.paused = paused;
             self.session.set_paused(paused);
@@ -61,6 +65,13 @@ impl<A: Application> Driver<A> {
             self.websocket = Some(arriving.decoder);
         }
         self.read(cx)
+    }
+
+    /// Whether something has to be handled before more is taken in: a mailbox is full, or sockets
+    /// that ended have not left yet.
+    fn is_full(&self) -> bool {
+        let most = self.session.registry.namespaces.len() + SPARE_SLOTS;
+        self.slots.len() > most || self.slots.iter().any(Slot::is_full)
     }
 
     fn posted(&mut self, packet: Inbound) {
@@ -108,7 +119,7 @@ impl<A: Application> Driver<A> {
 
     fn decode(&mut self, decoder: &mut ws::Decoder, mut bytes: &mut [u8]) {
         loop {
-            if self.slots.iter().any(Slot::is_full) {
+            if self.is_full() {
                 decoder.hold(bytes);
                 return;
             }
@@ -194,13 +205,22 @@ impl<A: Application> Driver<A> {
 
     fn raw(&self, message: EngineMessage<'_>) {
         let connection = EngineConnection::new(&self.session);
-        self.app.message(&connection, message);
+        let taken = catch_unwind(AssertUnwindSafe(|| self.app.message(&connection, message)));
+        if taken.is_err() {
+            let registry = &self.session.registry;
+            registry.handler_panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("message handler panicked");
+        }
     }
 
     fn decoded(&mut self, decoded: Result<Option<Incoming>, wire::DecodeError>, bytes: usize) {
+        self.unfinished += bytes;
         match decoded {
             Ok(None) => {}
-            Ok(Some(packet)) => self.dispatch(packet, bytes),
+            Ok(Some(packet)) => {
+                let bytes = std::mem::take(&mut self.unfinished);
+                self.dispatch(packet, bytes);
+            }
             Err(error) => {
                 tracing::debug!(%error, "connection closed: bad packet");
                 self.end(DisconnectReason::ForcedClose, Farewell::Flush);
@@ -234,14 +254,13 @@ impl<A: Application> Driver<A> {
                 attachments,
             } => {
                 let ack = id.map(|id| slot.socket.ack(id));
-                let size = bytes + attachments.iter().map(bytes::Bytes::len).sum::<usize>();
                 let event = Event {
                     name,
                     args,
                     attachments,
                     ack,
                 };
-                slot.push(event, size);
+                slot.push(event, bytes);
             }
             Kind::Ack {
                 id,

@@ -78,15 +78,17 @@ impl<A: Application> Slot<A> {
 
     /// Runs what there is to run; returns whether anything came further.
     pub(super) fn poll(&mut self, app: &Arc<A>, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
-        while self.step(app, cx) {
-            progress = true;
-        }
+        // Before the handler, which may spend what this task is allowed to do in one go.
         if self.is_out_of_grace(cx) {
             self.abandon(app);
             return true;
         }
-        progress
+        let mut progress = false;
+        while self.step(app, cx) {
+            progress = true;
+        }
+        // It may have begun just now.
+        progress || self.is_out_of_grace(cx)
     }
 
     fn step(&mut self, app: &Arc<A>, cx: &mut Context<'_>) -> bool {
@@ -141,6 +143,10 @@ impl<A: Application> Slot<A> {
             }
         };
         if !self.socket.accept() {
+            // The session may be ending at this moment, and come to its sockets only later.
+            if let Some((reason, _)) = self.socket.session().ended() {
+                self.socket.end(reason);
+            }
             return self.leave(app, session);
         }
         let (app, socket, own) = (app.clone(), self.socket.clone(), session.clone());
@@ -184,6 +190,7 @@ impl<A: Application> Slot<A> {
 
     fn leave(&mut self, app: &Arc<A>, session: Arc<A::Session>) {
         self.mailbox = VecDeque::new();
+        self.mailbox_bytes = 0;
         self.grace = None;
         let reason = self.socket.gone().unwrap_or_default();
         let (app, id) = (app.clone(), self.socket.id());

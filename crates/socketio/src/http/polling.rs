@@ -42,7 +42,8 @@ pub(super) fn open<A: Application>(
         return Err(Problem::ShuttingDown);
     }
     let open = Frame::engine(&open_packet(&session, Transport::Polling));
-    let mut answer = respond(&session, query, request, &[open].into());
+    let encoding = Encoding::accepted(request.headers());
+    let mut answer = respond(&session, query, encoding, &[open].into());
     if let Some(cookie) = &registry.options.cookie
         && let Ok(cookie) = HeaderValue::from_str(&cookie.set(session.id.as_str()))
     {
@@ -70,10 +71,8 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.answered && self.session.transport() == Transport::Polling {
-            self.session.stop_polling();
-            self.session
-                .end(DisconnectReason::TransportError, Farewell::Drop);
+        if !self.answered {
+            self.session.end_polling(DisconnectReason::TransportError);
         }
     }
 }
@@ -89,11 +88,14 @@ pub(super) async fn poll(
         return bare(StatusCode::BAD_REQUEST);
     }
     let mut pending = Pending::new(&session);
+    let encoding = Encoding::accepted(request.headers());
+    // Its headers are slices of hyper's buffer, which would be kept for as long as the poll waits.
+    drop(request);
     let polled = poll_fn(|cx| session.poll_frames(cx)).await;
     pending.answered = true;
     session.finish_poll();
     match polled {
-        Polled::Frames(frames) => respond(&session, &query, &request, &frames),
+        Polled::Frames(frames) => respond(&session, &query, encoding, &frames),
         // Later polls of an upgraded session get the same.
         Polled::Over => Problem::BadRequest.answer(false),
     }
@@ -103,7 +105,7 @@ pub(super) async fn poll(
 fn respond(
     session: &Session,
     query: &Query,
-    request: &Request<Body>,
+    encoding: Option<Encoding>,
     frames: &VecDeque<Frame>,
 ) -> Response<Body> {
     let parts = frames.iter().filter_map(|frame| match frame.kind() {
@@ -128,7 +130,7 @@ fn respond(
         (Protocol::V4, None) => (TEXT, wire::encode_payload_v3_text(parts).into_bytes()),
     };
     let threshold = session.registry.options.compression_threshold;
-    let encoding = Encoding::accepted(request.headers()).filter(|_| body.len() >= threshold);
+    let encoding = encoding.filter(|_| body.len() >= threshold);
     match encoding.and_then(|encoding| Some((encoding, compression::compress(encoding, &body)?))) {
         Some((encoding, smaller)) => {
             let mut answer = plain(StatusCode::OK, content_type, smaller);
@@ -175,10 +177,15 @@ async fn take_body(
     request: Request<Body>,
     is_binary: bool,
 ) -> Response<Body> {
+    let options = &session.registry.options;
     let body = tokio::select! {
-        body = read(request.into_body(), session.registry.options.max_packet) => body,
-        // A body that dribbles in is waited for as long as the client gives signs of life.
-        () = poll_fn(|cx| session.poll_ended(cx)) => return bare(StatusCode::BAD_REQUEST),
+        body = read(request.into_body(), options.max_packet) => body,
+        () = poll_fn(|cx| session.poll_unpostable(cx)) => return bare(StatusCode::BAD_REQUEST),
+        // A body that only dribbles in, while pongs come with other requests: not for ever.
+        () = tokio::time::sleep(options.ping_interval + options.ping_timeout) => {
+            session.end(DisconnectReason::TransportError, Farewell::Drop);
+            return bare(StatusCode::REQUEST_TIMEOUT);
+        }
     };
     let body = match body {
         Ok(body) => body,

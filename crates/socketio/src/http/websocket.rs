@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     Application, Protocol, Transport,
-    driver::Driver,
+    driver::{Driver, LINGER},
     frame::Frame,
     registry::Registry,
     session::{Opening, Session, Stream},
@@ -118,35 +118,35 @@ pub(super) fn upgrade(
         let mut stream = TokioIo::new(upgraded);
         if !session.begin_upgrade() {
             // One upgrade at a time, and only one (engine.io `lib/server.ts`, `onWebSocket`).
-            hang_up(&mut stream, &session).await;
+            hang_up(&mut stream).await;
             return;
         }
         let mut decoder = decoder(&registry, deflate);
-        if probe(&session, &mut stream, &mut decoder).await {
-            if deflate {
-                session.speaks_deflate();
+        // Around everything: a peer that floods or does not read must not stay either.
+        let time = registry.options.upgrade_timeout;
+        let probing = probe(&session, &mut stream, &mut decoder);
+        if tokio::time::timeout(time, probing).await == Ok(true) {
+            if let Err(mut stream) = session.complete_upgrade(stream, decoder, deflate) {
+                hang_up(&mut stream).await;
             }
-            session.complete_upgrade(stream, decoder);
         } else {
             session.cancel_upgrade();
-            hang_up(&mut stream, &session).await;
+            hang_up(&mut stream).await;
         }
     });
     Ok(answer)
 }
 
-/// `2probe` → `3probe` → `5`; `false` when it comes otherwise or takes too long.
+/// `2probe` → `3probe` → `5`; `false` when it comes otherwise.
 async fn probe(session: &Arc<Session>, stream: &mut Stream, decoder: &mut ws::Decoder) -> bool {
-    let deadline = Instant::now() + session.registry.options.upgrade_timeout;
     let mut nudges = tokio::time::interval_at(Instant::now() + NUDGE, NUDGE);
     nudges.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut probed = false;
+    let (mut probed, mut frames) = (false, 0);
     loop {
         let step = tokio::select! {
-            biased;
             step = next_step(stream, decoder) => step,
             _ = nudges.tick() => {
-                if session.ended().is_some() {
+                if !session.may_upgrade() {
                     return false;
                 }
                 if probed {
@@ -154,23 +154,25 @@ async fn probe(session: &Arc<Session>, stream: &mut Stream, decoder: &mut ws::De
                 }
                 continue;
             }
-            () = tokio::time::sleep_until(deadline) => return false,
         };
+        frames += 1;
         match step {
-            Step::Probe
-                if stream
-                    .write_all(Frame::engine("3probe").wire())
-                    .await
-                    .is_ok() =>
-            {
+            Step::Probe if !probed => {
                 probed = true;
+                let pong = Frame::engine("3probe");
+                if stream.write_all(pong.wire()).await.is_err() {
+                    return false;
+                }
             }
             Step::Upgrade if probed => return true,
-            Step::Nothing => {}
+            Step::Nothing if frames < MOST_FRAMES => {}
             _ => return false,
         }
     }
 }
+
+/// Frames that an upgrade may take: two, and some of WebSocket's own.
+const MOST_FRAMES: usize = 16;
 
 enum Step {
     Probe,
@@ -210,7 +212,7 @@ fn decode_step(decoder: &mut ws::Decoder, mut input: &mut [u8]) -> Option<Step> 
 }
 
 /// Closes a WebSocket that no session wants, in bounded time.
-async fn hang_up(stream: &mut Stream, session: &Session) {
+async fn hang_up(stream: &mut Stream) {
     let goodbye = async {
         stream.write_all(&ws::close_frame(None)).await?;
         stream.shutdown().await?;
@@ -219,5 +221,5 @@ async fn hang_up(stream: &mut Stream, session: &Session) {
         std::io::Result::Ok(())
     };
     // The peer may be gone already.
-    let _ = tokio::time::timeout(session.registry.options.upgrade_timeout, goodbye).await;
+    let _ = tokio::time::timeout(LINGER, goodbye).await;
 }

@@ -2,6 +2,8 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use crate::{
     DisconnectReason, Protocol,
     frame::Frame,
@@ -29,6 +31,9 @@ pub(super) struct Heartbeat {
 /// must not keep its connection for ever.
 const EXCUSES: u8 = 3;
 
+/// Ticks that an alarm may be late without being called late.
+const LATE: Tick = 5;
+
 enum Beat {
     Nothing,
     Ping,
@@ -50,15 +55,13 @@ impl Heartbeat {
         self.entry
     }
 
-    /// Gives the client the whole time again, on a new transport.
+    /// Gives the client the whole time for its answer again, on a new transport. A ping that is due
+    /// stays due when it is: the client counts from the handshake.
     pub(super) fn renew(&mut self, registry: &Registry) {
-        let wheel = &registry.wheel;
-        let time = if self.awaits_pong {
-            registry.options.ping_timeout
-        } else {
-            registry.options.ping_interval
-        };
-        self.due = self.due.max(wheel.tick_in(time));
+        if self.awaits_pong {
+            let timeout = registry.options.ping_timeout;
+            self.due = self.due.max(registry.wheel.tick_in(timeout));
+        }
     }
 }
 
@@ -83,16 +86,20 @@ impl Session {
             }
             let wheel = &self.registry.wheel;
             let timeout = wheel.ticks(self.registry.options.ping_timeout);
+            // The time for an answer begins with the question, which may be late: a node that stood
+            // still must not throw everybody out.
+            let now = wheel.tick_at(Instant::now());
+            let asked = if now > tick + LATE { now } else { tick };
             let next = if beat.due > tick {
                 Beat::Nothing
             } else if self.protocol == Protocol::V5 && !beat.awaits_pong {
                 beat.awaits_pong = true;
-                beat.due = tick + timeout;
+                beat.due = asked + timeout;
                 Beat::Ping
             } else if paused && beat.excused < EXCUSES {
                 // The sign of life may be among what we did not read.
                 beat.excused += 1;
-                beat.due = tick + timeout;
+                beat.due = asked + timeout;
                 Beat::Nothing
             } else {
                 Beat::TimedOut

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::lock;
+use crate::{Transport, lock};
 
 use super::Session;
 
@@ -71,10 +71,10 @@ impl Session {
         }
     }
 
-    /// Ready when the session has ended. Only one POST may wait for that.
-    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when nothing can be posted any more. Only one POST may wait for that.
+    pub(crate) fn poll_unpostable(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.state);
-        if state.ended.is_some() {
+        if state.ended.is_some() || state.transport != Transport::Polling {
             return Poll::Ready(());
         }
         if let Some(inbox) = &mut state.inbox {

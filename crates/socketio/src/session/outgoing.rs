@@ -12,6 +12,9 @@ use super::Session;
 
 /// Slots that an idle queue keeps, so that single events do not allocate.
 const KEPT: usize = 4;
+/// What a frame costs beyond its bytes: its place in the queue and its allocation. Without it a
+/// queue of tiny frames, such as pongs that the peer does not read, would take many times its limit.
+const OVERHEAD: usize = 64;
 
 /// Whether a frame may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +31,10 @@ pub(crate) enum Class {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     frames: VecDeque<Frame>,
-    /// Of `frames` and of what the writer took from here and has not written yet.
+    /// The cost of `frames` and of what the writer took from here and has not written yet.
     bytes: usize,
+    /// How much of it does not count, because it answered a CONNECT.
+    exempt: usize,
     sink: Sink,
     closed: bool,
 }
@@ -64,6 +69,7 @@ impl Outgoing {
         Self {
             frames: VecDeque::new(),
             bytes: 0,
+            exempt: 0,
             sink: match transport {
                 Transport::WebSocket => Sink::Stream { scheduled: false },
                 Transport::Polling => Sink::Polls(None),
@@ -85,12 +91,16 @@ impl Outgoing {
         if self.closed {
             return Err(SendError::Closed);
         }
-        let size: usize = frames.iter().map(Frame::len).sum();
+        let size: usize = frames.iter().map(cost).sum();
+        let waiting = self.bytes.saturating_sub(self.exempt);
         let full = match class {
-            Class::Volatile => self.bytes >= limit.div_ceil(2) || self.bytes + size > limit,
+            Class::Volatile => waiting >= limit.div_ceil(2) || waiting + size > limit,
             // One packet may be larger than the queue: it could never be sent otherwise.
-            Class::Queued => self.bytes > 0 && self.bytes + size > limit,
-            Class::Opening => false,
+            Class::Queued => waiting > 0 && waiting + size > limit,
+            Class::Opening => {
+                self.exempt += size;
+                false
+            }
         };
         if full {
             return Err(SendError::Full);
@@ -117,7 +127,7 @@ impl Outgoing {
         self.closed = true;
         match last {
             Some(last) => {
-                self.bytes += last.len();
+                self.bytes += cost(&last);
                 self.frames.push_back(last);
             }
             None => {
@@ -136,6 +146,14 @@ impl Outgoing {
         matches!(self.sink, Sink::Polls(Some(_)))
     }
 
+    /// What a polling client would have been told as last words is told in WebSocket's own way.
+    pub(super) fn replace_last(&mut self, last: Frame) {
+        if self.closed {
+            self.frames.pop_back();
+            self.frames.push_back(last);
+        }
+    }
+
     /// The frames go over a WebSocket from now on.
     pub(super) fn turn_into_stream(&mut self) -> Next {
         let before = std::mem::replace(&mut self.sink, Sink::Stream { scheduled: true });
@@ -152,10 +170,10 @@ impl Outgoing {
         }
     }
 
-    /// Counts `written` bytes as gone and swaps what is queued for an empty list. `false` when
+    /// Counts frames of this `cost` as gone and swaps what is queued for an empty list. `false` when
     /// there is nothing: then whoever queues something next has to see to it.
-    pub(super) fn refill(&mut self, written: usize, batch: &mut VecDeque<Frame>) -> bool {
-        self.bytes = self.bytes.saturating_sub(written);
+    pub(super) fn refill(&mut self, cost: usize, batch: &mut VecDeque<Frame>) -> bool {
+        self.count_written(cost);
         if self.frames.is_empty() {
             if let Sink::Stream { scheduled } = &mut self.sink {
                 *scheduled = false;
@@ -171,13 +189,19 @@ impl Outgoing {
         true
     }
 
-    pub(super) fn count_written(&mut self, written: usize) {
-        self.bytes = self.bytes.saturating_sub(written);
+    pub(super) fn count_written(&mut self, cost: usize) {
+        self.bytes = self.bytes.saturating_sub(cost);
+        self.exempt = self.exempt.saturating_sub(cost);
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
+}
+
+/// What a frame counts in the queue.
+pub(super) fn cost(frame: &Frame) -> usize {
+    frame.len() + OVERHEAD
 }
 
 impl Session {
@@ -190,6 +214,7 @@ impl Session {
         *waiting = None;
         if !outgoing.frames.is_empty() {
             outgoing.bytes = 0;
+            outgoing.exempt = 0;
             let frames = std::mem::take(&mut outgoing.frames);
             if outgoing.closed {
                 drop(outgoing);
@@ -221,7 +246,7 @@ impl Session {
                 return;
             }
             let noop = Frame::engine("6");
-            outgoing.bytes += noop.len();
+            outgoing.bytes += cost(&noop);
             outgoing.frames.push_back(noop);
             outgoing.next()
         };

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{DisconnectReason, frame::Frame, lock};
 
-use super::{Farewell, Session};
+use super::{Farewell, Session, outgoing::cost};
 
 /// The bytes under a WebSocket.
 pub(crate) type Stream = TokioIo<Upgraded>;
@@ -54,6 +54,7 @@ impl Writer {
     pub(super) fn drop_stream(&mut self) {
         self.stream = None;
         self.batch = VecDeque::new();
+        self.begun = 0;
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -77,18 +78,21 @@ impl Writer {
         stream.poll_write_vectored(cx, &slices[..count])
     }
 
-    /// Lets go of what is written.
-    fn advance(&mut self, mut written: usize) {
+    /// Lets go of what is written; returns what the whole frames among it counted.
+    fn advance(&mut self, mut written: usize) -> usize {
+        let mut gone = 0;
         while let Some(first) = self.batch.front() {
             let left = first.len() - self.begun;
             if written < left {
                 self.begun += written;
-                return;
+                break;
             }
             written -= left;
+            gone += cost(first);
             self.begun = 0;
             self.batch.pop_front();
         }
+        gone
     }
 }
 
@@ -119,6 +123,15 @@ impl Session {
                 self.wake_driver();
                 Flushed::Nowhere
             }
+        }
+    }
+
+    /// Makes room in a full queue whose peer may well be reading: nobody has come to write yet. An
+    /// error is left for the connection's task to find.
+    pub(super) fn make_room(&self) {
+        if self.write_queued().is_err() {
+            lock(&self.writer).drop_stream();
+            self.wake_driver();
         }
     }
 
@@ -157,10 +170,7 @@ impl Session {
             }
             match writer.poll_write(&mut cx) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => {
-                    written += count;
-                    writer.advance(count);
-                }
+                Poll::Ready(Ok(count)) => written += writer.advance(count),
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     lock(&self.outgoing).count_written(written);
