@@ -85,6 +85,29 @@ fn takes_nothing_after_its_last_words() {
 }
 
 #[test]
+fn a_close_packet_is_the_answer_to_a_poll_of_its_own() {
+    let mut outgoing = Outgoing::new(Transport::Polling);
+    outgoing
+        .push(&[text(1), text(2)], Class::Queued, 100)
+        .unwrap();
+    outgoing.close(Some(Frame::engine("1")));
+    assert_eq!(outgoing.take_payload().len(), 2);
+    assert_eq!(outgoing.bytes(), Frame::engine("1").len());
+    let last = outgoing.take_payload();
+    assert_eq!(last.len(), 1);
+    assert_eq!(last[0].packet_text(), "1");
+    assert_eq!(outgoing.bytes(), 0);
+}
+
+#[test]
+fn what_only_ends_a_poll_goes_with_what_is_before_it() {
+    let mut outgoing = Outgoing::new(Transport::Polling);
+    outgoing.push(&[text(1)], Class::Queued, 100).unwrap();
+    outgoing.close(Some(Frame::engine("6")));
+    assert_eq!(outgoing.take_payload().len(), 2);
+}
+
+#[test]
 fn keeps_no_memory_of_a_long_queue() {
     let mut outgoing = websocket();
     let mut batch = VecDeque::new();
