@@ -186,7 +186,7 @@ stories("hostile", { timeout: 120_000, concurrency: 4 }, (story) => {
     const good = await scene.aliceAndBob();
     const base = `${scene.url()}/socket.io/`;
     const requests = [
-      ["GET", ""], ["GET", "?EIO=4"], ["GET", "?transport=polling"], ["GET", "?EIO=5&transport=polling"],
+      ["GET", ""], ["GET", "?EIO=4"], ["GET", "?EIO=5"], ["POST", "?EIO=5&transport=polling", "42[]"],
       ["GET", "?EIO=4&transport=carrier-pigeon"], ["GET", "?EIO=4&transport=polling&sid=nobody"],
       ["GET", "?EIO=4&transport=polling&sid=" + "x".repeat(4_000)], ["GET", "?EIO=4&transport=polling&sid=%00%ff"],
       ["GET", "?EIO=4&transport=websocket"], ["POST", "?EIO=4&transport=polling", "42[]"],

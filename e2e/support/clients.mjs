@@ -5,8 +5,8 @@ import io2 from "c2";
 import { io as io3 } from "c3";
 import { io as io4 } from "c4";
 
-const PATIENCE_MS = 15_000;
-const generations = { c2: io2, c3: io3, c4: io4 };
+export const PATIENCE_MS = 15_000;
+export const generations = { c2: io2, c3: io3, c4: io4 };
 
 /** A connect that was refused: what the client's `connect_error` had. */
 export class Refused extends Error {
@@ -194,6 +194,7 @@ export class Client {
     } else {
       this.socket.onAny((...event) => this.#receive(...event));
     }
+    this.socket.on("connect", () => (this.disconnected = undefined));
     this.socket.on("disconnect", (reason) => this.#end(reason));
   }
 

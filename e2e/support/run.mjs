@@ -1,4 +1,5 @@
-// `npm test`: every test against a cluster, then against the embedded default, then the playground.
+// `npm test`: the Socket.IO runtime by itself, then every test against a cluster, then against the
+// embedded default, then the playground.
 //
 // It only chooses files and sets variables; each file also runs by itself with `node --test FILE`.
 import { spawn } from "node:child_process";
@@ -38,7 +39,15 @@ async function playground() {
   }
 }
 
+/** The tests of the runtime, which need neither a gateway nor its servers. */
+async function runtimeTests() {
+  const names = await readdir(`${FOLDER}runtime`);
+  return names.filter((name) => name.endsWith(".test.mjs")).sort().map((name) => `runtime/${name}`);
+}
+
 const failed = [];
+console.log("\n--- end to end, runtime");
+if (!(await pass(await runtimeTests(), {}))) failed.push("runtime");
 const servers = await startServers();
 try {
   for (const mode of ["cluster", "embedded"]) {

@@ -4,11 +4,17 @@
 //!
 //! `sio5`: Socket.IO protocol v5. `eio4`, `eio3`: Engine.IO protocols, an echo at `/engine.io/`.
 //! `client`: the tests of the npm package `socket.io-client`, with connection state recovery.
+//! `stock`: what `e2e/runtime` tests with stock clients. It also takes `--ping-interval MS`,
+//! `--ping-timeout MS`, `--client-dist FOLDER` and `--compression`.
 //! `scripts/conformance.sh` fetches the suites and runs them.
+//!
+//! With `--port 0` the system chooses the port. The line that is printed tells which it is.
 
 #![expect(clippy::print_stderr, reason = "a person starts it")]
 
 mod client_suite;
+mod stock;
+mod stock_history;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -110,17 +116,46 @@ fn options(suite: &str) -> Result<Options, String> {
             ..protocol_suites
         }),
         "client" => Ok(client_suite::options()),
-        other => Err(format!("unknown suite {other}: sio5, eio4, eio3 or client")),
+        "stock" => stock_options(),
+        other => Err(format!(
+            "unknown suite {other}: sio5, eio4, eio3, client or stock"
+        )),
     }
 }
 
-fn argument(name: &str) -> Result<String, String> {
+fn stock_options() -> Result<Options, String> {
+    let time = |name, default| match optional(name) {
+        Some(ms) => ms
+            .parse()
+            .map(Duration::from_millis)
+            .map_err(|_| format!("{name} is no number of milliseconds: {ms}")),
+        None => Ok(default),
+    };
+    let defaults = stock::options();
+    let client_bundle = optional("--client-dist").map(|folder| stock::bundle(&folder));
+    Ok(Options {
+        ping_interval: time("--ping-interval", defaults.ping_interval)?,
+        ping_timeout: time("--ping-timeout", defaults.ping_timeout)?,
+        compression: std::env::args().any(|argument| argument == "--compression"),
+        client_bundle: client_bundle
+            .transpose()
+            .map_err(|error| format!("--client-dist: {error}"))?,
+        ..defaults
+    })
+}
+
+fn optional(name: &str) -> Option<String> {
     std::env::args()
         .skip_while(|argument| argument != name)
         .nth(1)
-        .ok_or_else(|| {
-            format!("usage: conformance --port N --suite sio5|eio4|eio3|client ({name} is missing)")
-        })
+}
+
+fn argument(name: &str) -> Result<String, String> {
+    optional(name).ok_or_else(|| {
+        format!(
+            "usage: conformance --port N --suite sio5|eio4|eio3|client|stock ({name} is missing)"
+        )
+    })
 }
 
 #[tokio::main]
@@ -130,9 +165,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router = match suite.as_str() {
         "sio5" => Server::new(options, SocketIo5).router(),
         "client" => client_suite::server(options).router(),
+        "stock" => stock::server(options).router(),
         _ => Server::new(options, EngineEcho).router(),
     };
     let listener = TcpListener::bind(format!("localhost:{port}")).await?;
+    let port = listener.local_addr()?.port();
     eprintln!("{suite}: listening on port {port}");
     let (settings, forever) = (listen::Options::default(), CancellationToken::new());
     listen::serve(listener, router, settings, forever).await;

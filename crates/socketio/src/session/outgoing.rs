@@ -137,6 +137,21 @@ impl Outgoing {
         self.next()
     }
 
+    /// The answer to a poll: everything, but a close packet by itself. socket.io-client 4 handles
+    /// events a tick after their payload and a close packet at once, so it would lose those before
+    /// it. The JavaScript server, too, closes once the rest has left (engine.io `lib/socket.ts`,
+    /// `close`).
+    fn take_payload(&mut self) -> VecDeque<Frame> {
+        let mut frames = std::mem::take(&mut self.frames);
+        (self.bytes, self.exempt) = (0, 0);
+        let closes = self.closed && frames.back().is_some_and(|last| last.packet() == b"1");
+        if closes && frames.len() > 1 {
+            self.frames.extend(frames.pop_back());
+            self.bytes = self.frames.iter().map(cost).sum();
+        }
+        frames
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -213,10 +228,8 @@ impl Session {
         };
         *waiting = None;
         if !outgoing.frames.is_empty() {
-            outgoing.bytes = 0;
-            outgoing.exempt = 0;
-            let frames = std::mem::take(&mut outgoing.frames);
-            if outgoing.closed {
+            let frames = outgoing.take_payload();
+            if outgoing.closed && outgoing.frames.is_empty() {
                 drop(outgoing);
                 // It stayed to be asked for its last words.
                 self.wake_driver();
