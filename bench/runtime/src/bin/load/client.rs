@@ -25,8 +25,9 @@ const PORTS: usize = 25_000;
 pub(crate) struct Source {
     /// Which connection of the run this is: after every [`PORTS`], the next address of 127.0.0.x.
     pub(crate) index: usize,
-    /// Bytes of the kernel's receive buffer; `None` for the usual.
-    pub(crate) receive_buffer: Option<usize>,
+    /// As if over a network, to a client with a small receive buffer. Over loopback, segments are so
+    /// large that Linux would buffer 2.5 MB for a peer that never reads a byte.
+    pub(crate) narrow: bool,
 }
 
 /// A TCP connection.
@@ -36,9 +37,10 @@ pub(crate) fn connect(target: SocketAddr, from: Source) -> Result<TcpStream> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    if let Some(bytes) = from.receive_buffer {
-        // Before connecting: the window is told in the handshake.
-        socket.set_recv_buffer_size(bytes)?;
+    if from.narrow {
+        // Before connecting: the handshake tells both.
+        socket.set_recv_buffer_size(4096)?;
+        socket.set_tcp_mss(1448)?;
     }
     if target.is_ipv4() && from.index >= PORTS {
         let host = u8::try_from(1 + from.index / PORTS % 200)?;

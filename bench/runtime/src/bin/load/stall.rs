@@ -1,16 +1,19 @@
 //! A busy room in which most members never read.
 
 use std::{
+    io::Write,
     net::{SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, anyhow};
+use bench_runtime::ws;
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,10 +23,6 @@ use crate::{
     pace::{self, Plan},
     parse_seconds, process, report,
 };
-
-/// The kernel's receive buffer of those that do not read. Small, so that they stall the server instead of
-/// filling the kernel's memory first.
-const RECEIVE_BUFFER: usize = 4096;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,19 +41,24 @@ pub(crate) struct Args {
     payload: usize,
     #[arg(long, default_value = "60", value_parser = parse_seconds)]
     seconds: Duration,
+    /// Those that never read send a pong every so many seconds all the same, so that it is not the ping
+    /// timeout that ends them; 0 for silence
+    #[arg(long, default_value = "0", value_parser = parse_seconds)]
+    pong: Duration,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     process::ensure_files(args.connections + args.readers)?;
     let target = args.target.url;
     let before = process::rss_kb(args.target.pid)?;
-    let stalled = stalled_members(target, args.connections)?;
+    let mut stalled = stalled_members(target, args.connections)?;
     let mut fleet = Fleet::new()?;
     for _ in 0..args.readers {
         fleet.add(Client::join_room(target, Source::default(), "busy")?)?;
     }
     let publisher = fleet.add(Client::join_root(target, Source::default())?)?;
     let watch = Watch::start(args)?;
+    let pongs = Pongs::start(&stalled, args.pong)?;
     let plan = Plan {
         rooms: &["busy".to_owned()],
         events_per_second: args.broadcasts,
@@ -76,8 +80,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             next[member] = number + 1;
         },
     )?;
-    drop(stalled);
+    // In this order: they are not to be gone because this end closed them.
     let samples = watch.stop()?;
+    pongs.stop()?;
+    stalled.clear();
     let expected = outcome.published * args.readers as u64;
     let gone = samples.iter().find(|it| it.members <= args.readers);
     let latency = &outcome.latency;
@@ -104,12 +110,48 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn stalled_members(target: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
     let from = Source {
-        receive_buffer: Some(RECEIVE_BUFFER),
+        narrow: true,
         ..Source::default()
     };
     (0..count)
         .map(|_| Ok(Client::join_room(target, from, "busy")?.into_parts().0))
         .collect()
+}
+
+/// Sends pongs that nobody asked for.
+struct Pongs {
+    stop: mpsc::Sender<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Pongs {
+    fn start(stalled: &[TcpStream], every: Duration) -> Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let streams: std::io::Result<Vec<_>> = stalled.iter().map(TcpStream::try_clone).collect();
+        let mut streams = if every.is_zero() {
+            Vec::new()
+        } else {
+            streams?
+        };
+        let mut pong = Vec::new();
+        ws::push_masked(&mut pong, ws::TEXT, b"3");
+        let thread = thread::spawn(move || {
+            while !streams.is_empty()
+                && stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout)
+            {
+                // A server that has cut one answers with a reset.
+                streams.retain_mut(|stream| stream.write_all(&pong).is_ok());
+            }
+        });
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) -> Result<()> {
+        drop(self.stop);
+        self.thread
+            .join()
+            .map_err(|_| anyhow!("the pongs panicked"))
+    }
 }
 
 struct Sample {
