@@ -30,7 +30,15 @@ readonly SUITES=(sio5 eio4 eio3 client)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/conformance.XXXXXX")
-server=
+server= tests=
+
+# One of the client's tests starts a process that must not end, and leaves it behind: mocha has a session
+# of its own, whose processes are all ended with it.
+end_tests() {
+    [ -n "$tests" ] || return 0
+    kill -- "-$tests" 2>/dev/null || true
+    tests=
+}
 
 end_server() {
     [ -n "$server" ] || return 0
@@ -40,10 +48,12 @@ end_server() {
 }
 
 tidy_up() {
+    end_tests
     end_server
     if [ -n "${KEEP:-}" ]; then echo "logs: $work" >&2; else rm -rf "$work"; fi
 }
 trap tidy_up EXIT
+trap 'exit 130' INT TERM
 
 say() { printf 'conformance: %s\n' "$*" >&2; }
 die() { say "$@"; exit 2; }
@@ -156,21 +166,39 @@ point_at() {
     fi
 }
 
-run_mocha() {
+# in_session LOG FOLDER COMMAND…
+in_session() {
+    local log=$1 folder=$2 status=0
+    shift 2
+    # A background process of a script leads no group, so setsid stays the process that was started.
+    (cd "$folder" && exec setsid "$@") >>"$log" 2>&1 &
+    tests=$!
+    wait "$tests" || status=$?
+    end_tests
+    return "$status"
+}
+
+run_mocha() { # SUITE LOG
+    : >"$2"
     if [ "$1" != client ]; then
-        (cd "$work/$1" && npx mocha --exit test-suite.js)
+        in_session "$2" "$work/$1" npx mocha --exit test-suite.js
         return
     fi
     # Without --require test/support/hooks.ts it starts no server of its own.
-    client_mocha --grep "$OFF_LINE" --invert
+    client_mocha "$2" --grep "$OFF_LINE" --invert
     local tries
     for tries in 1 2 3 4 5; do
-        client_mocha --grep "$OFF_LINE" >"$work/off-line.log" 2>&1 && break
+        : >"$work/off-line.log"
+        client_mocha "$work/off-line.log" --grep "$OFF_LINE" && break
     done
-    cat "$work/off-line.log"
+    cat "$work/off-line.log" >>"$2"
 }
 
-client_mocha() { (cd "$work/client" && npx mocha --import=tsx --exit "$@" test/index.ts); }
+client_mocha() { # LOG OPTION…
+    local log=$1
+    shift
+    in_session "$log" "$work/client" npx mocha --import=tsx --exit "$@" test/index.ts
+}
 
 # count passing|failing LOG: the sum over the runs in it; nothing when none says so.
 count() { awk -v what="$1" '$2 == what && $1 + 0 == $1 { sum += $1; found = 1 } END { if (found) print sum }' "$2"; }
@@ -185,7 +213,7 @@ measure() {
         log="$work/$1-$2.$run.log"
         point_at "$2" "$port"
         if start_server "$1" "$2" "$port"; then
-            run_mocha "$2" >"$log" 2>&1 || true
+            run_mocha "$2" "$log" || true
         else
             echo "  1 failing (no server)" >"$log"
         fi

@@ -57,15 +57,17 @@ done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/bench-runtime.XXXXXX")
 results=${results:-$work/results.jsonl}
-server=
+server= load=
 
-end_server() {
-    [ -n "$server" ] || return 0
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-    server=
+# end PID…: of what this started
+end() {
+    [ $# -gt 0 ] || return 0
+    kill "$@" 2>/dev/null || true
+    wait "$@" 2>/dev/null || true
 }
-trap 'end_server; rm -rf "$work"' EXIT
+# shellcheck disable=SC2086
+trap 'end $load $server; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
 # --- where things run
 
@@ -143,15 +145,19 @@ measure() { # SERVER CASE
     [[ $1 != coalescing || $2 == max-* ]] || return 0
     arguments_of "$2"
     start_server "$1" "${server_arguments[@]}"
-    local result
-    if result=$("${pin_load[@]}" "$bin/load" "${arguments[@]}" \
-        --url "http://127.0.0.1:$port" --pid "$server" 2>"$work/load.log"); then
-        printf '{"server":"%s","case":"%s","result":%s}\n' "$1" "$2" "$result" >>"$results"
+    # In the background, so that it can be ended when this is.
+    RUST_BACKTRACE=0 "${pin_load[@]}" "$bin/load" "${arguments[@]}" \
+        --url "http://127.0.0.1:$port" --pid "$server" >"$work/result" 2>"$work/load.log" &
+    load=$!
+    if wait "$load"; then
+        printf '{"server":"%s","case":"%s","result":%s}\n' "$1" "$2" "$(<"$work/result")" >>"$results"
         say "$1: $(tail -n 1 "$work/load.log")"
     else
-        say "$1, $2: FAILED: $(tail -n 3 "$work/load.log")"
+        say "$1, $2: FAILED: $(tail -n 5 "$work/load.log")"
     fi
-    end_server
+    load=
+    end "$server"
+    server=
 }
 
 build

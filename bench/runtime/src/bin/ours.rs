@@ -10,16 +10,17 @@ use switchboard_socketio::{
     SocketId, listen,
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// Set once the server exists, before it accepts.
 struct App(Arc<OnceLock<Io>>);
 
 impl App {
-    fn publish(&self, args: &[Value]) {
+    async fn publish(&self, args: &[Value]) {
         if let (Some(io), [Value::String(room), payload, ..]) = (self.0.get(), args)
             && let Ok(packet) = Packet::event("/", "message", payload)
         {
-            io.broadcast("/", room, &packet, None);
+            io.broadcast("/", room, &packet, None).await;
         }
     }
 
@@ -27,7 +28,7 @@ impl App {
         let room = args.first().and_then(Value::as_str).unwrap_or_default();
         self.0.get().map_or(Value::Null, |io| {
             let sockets = io.connections().iter().map(|it| it.count).sum();
-            server::stats(sockets, io.sockets_in("/", room).len(), None)
+            server::stats(sockets, io.sockets_in("/", room).len(), Some(io.rooms("/")))
         })
     }
 }
@@ -42,11 +43,13 @@ impl Application for App {
     async fn connected(&self, _: Socket, _: Arc<()>) {}
 
     async fn event(&self, socket: Socket, _: Arc<()>, event: Event) {
-        let Event { name, args, ack } = event;
+        let Event {
+            name, args, ack, ..
+        } = event;
         let first = args.first();
         let answer = match name.as_str() {
             "publish" => {
-                self.publish(&args);
+                self.publish(&args).await;
                 return;
             }
             "join" => {
@@ -81,10 +84,8 @@ fn main() -> anyhow::Result<()> {
         let _ = io.set(server.handle());
         let tcp = TcpListener::bind(("127.0.0.1", port)).await?;
         server::ready(tcp.local_addr()?.port());
-        let listener = listen::Listener::new(tcp, listen::Options::default());
-        let router = server
-            .router()
-            .into_make_service_with_connect_info::<listen::Peer>();
-        axum::serve(listener, router).await
+        let forever = CancellationToken::new();
+        listen::serve(tcp, server.router(), listen::Options::default(), forever).await;
+        Ok(())
     })
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bench_runtime::ws::{self, Frame};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
@@ -49,7 +49,7 @@ impl Fleet {
 
     /// Takes a connection over and returns its index.
     pub(crate) fn add(&mut self, client: Client) -> Result<usize> {
-        let (stream, partial) = client.into_parts();
+        let (stream, read) = client.into_parts();
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         let index = self.members.len();
@@ -58,11 +58,14 @@ impl Fleet {
             Token(index),
             Interest::READABLE | Interest::WRITABLE,
         )?;
-        self.members.push(Some(Member {
+        let mut member = Member {
             stream,
-            partial,
+            partial: Vec::new(),
             outbox: Vec::new(),
-        }));
+        };
+        // A ping that came with the last answer would else wait for what comes after it.
+        ensure!(member.handle(&read, |_| {}), "lost while connecting");
+        self.members.push(Some(member));
         Ok(index)
     }
 
@@ -145,21 +148,7 @@ impl Member {
                 Ok(read) => kept + read,
                 Err(error) => return error.kind() == ErrorKind::WouldBlock,
             };
-            let mut at = 0;
-            while let Some(frame) = Frame::parse(&buffer[at..end]) {
-                let payload = frame.payload(&buffer[at..end]);
-                match (frame.opcode, payload) {
-                    (ws::TEXT, b"2") => ws::push_masked(&mut self.outbox, ws::TEXT, b"3"),
-                    (ws::TEXT, packet) => received(packet),
-                    (ws::PING, _) => ws::push_masked(&mut self.outbox, ws::PONG, payload),
-                    (ws::CLOSE, _) => return false,
-                    _ => {}
-                }
-                at += frame.end;
-            }
-            self.partial.clear();
-            self.partial.extend_from_slice(&buffer[at..end]);
-            if !self.outbox.is_empty() && !self.flush() {
+            if !self.handle(&buffer[..end], &mut received) {
                 return false;
             }
             // A short read has emptied the socket: what comes later is a new event.
@@ -167,5 +156,24 @@ impl Member {
                 return true;
             }
         }
+    }
+
+    /// Handles the frames in `bytes` and keeps the start of the last; `false` when it is over.
+    fn handle(&mut self, bytes: &[u8], mut received: impl FnMut(&[u8])) -> bool {
+        let mut at = 0;
+        while let Some(frame) = Frame::parse(&bytes[at..]) {
+            let payload = frame.payload(&bytes[at..]);
+            match (frame.opcode, payload) {
+                (ws::TEXT, b"2") => ws::push_masked(&mut self.outbox, ws::TEXT, b"3"),
+                (ws::TEXT, packet) => received(packet),
+                (ws::PING, _) => ws::push_masked(&mut self.outbox, ws::PONG, payload),
+                (ws::CLOSE, _) => return false,
+                _ => {}
+            }
+            at += frame.end;
+        }
+        self.partial.clear();
+        self.partial.extend_from_slice(&bytes[at..]);
+        self.outbox.is_empty() || self.flush()
     }
 }
