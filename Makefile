@@ -58,6 +58,14 @@ e2e: ## Run the end-to-end tests: stock clients and a real browser
 	@scripts/setup.sh test
 	@$(MAKE) web build-tests run-e2e
 
+.PHONY: conformance
+conformance: ## Run the official protocol suites, fetched from the network; JS=1 compares with JavaScript
+	@scripts/conformance.sh $(ARGS)
+
+.PHONY: bench-runtime
+bench-runtime: ## Measure the Socket.IO runtime beside its rivals; options as ARGS="--quick"
+	@bench/runtime/run.sh $(ARGS)
+
 .PHONY: docs-reference
 docs-reference: ## Write the generated parts of docs/reference anew
 	@mkdir -p docs/reference web/dist
