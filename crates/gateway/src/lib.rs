@@ -9,8 +9,13 @@ mod presence_fanout;
 mod rooms;
 mod session;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use tower::Service;
 
 use http::header;
 use switchboard_messaging::auth::Verifier;
@@ -26,6 +31,28 @@ pub use handshake::QueryToken;
 
 /// The only namespace so far.
 const NAMESPACE: &str = "/";
+
+/// Where clients look for the gateway.
+pub const PATH: &str = "/socket.io";
+
+/// A service of HTTP requests that axum can nest.
+pub trait SocketService:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> SocketService for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
 
 /// How the door is kept.
 #[derive(Clone, Debug)]
@@ -101,6 +128,12 @@ impl Gateway {
     /// The routes to be served.
     pub fn router(&self) -> axum::Router {
         self.server.router()
+    }
+
+    /// What [`router`](Self::router) serves below [`PATH`], to be wrapped in layers of one's own: as
+    /// one service, because a poll that waits holds everything around it.
+    pub fn service(&self) -> impl SocketService {
+        self.server.service()
     }
 
     /// Connections, slow consumers and the like, for metrics.

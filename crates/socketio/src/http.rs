@@ -32,9 +32,12 @@ pub(crate) async fn serve<A: Application>(
     }
     let wants_upgrade = wants_websocket(request.headers());
     let answer = match route(&registry, &request, wants_upgrade) {
-        Ok(Route::Open(query)) => open(app, registry, request, query).await,
+        // Boxed, what is short: the future of a poll, which waits, would be as large as the largest.
+        Ok(Route::Open(query)) => Box::pin(open(app, registry, request, query)).await,
         Ok(Route::Poll(session, query)) => Ok(polling::poll(session, query, request).await),
-        Ok(Route::Post(session, query)) => Ok(polling::post(session, query, request).await),
+        Ok(Route::Post(session, query)) => {
+            Ok(Box::pin(polling::post(session, query, request)).await)
+        }
         Ok(Route::Upgrade(session)) => websocket::upgrade(session, request),
         Err(problem) => Err(problem),
     };

@@ -205,7 +205,7 @@ fn public_routes(
     signer: Option<Arc<switchboard_messaging::auth::Signer>>,
     clock: &Arc<dyn Clock>,
 ) -> Router {
-    let sockets = origins::guard(gateway.router(), origins);
+    let sockets = origins::guard(gateway.service(), origins);
     if settings.general.environment != Environment::Development {
         return sockets;
     }

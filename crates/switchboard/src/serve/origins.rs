@@ -1,13 +1,18 @@
 //! Which web pages may talk to the gateway: the `Origin` of a request is checked before anything
 //! is allocated for it, and CORS headers are for those that may.
 
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::Either;
 use switchboard_config::Settings;
+use switchboard_gateway::{PATH, SocketService};
 use switchboard_messaging::Live;
+use tower::{Layer, Service};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 /// The allowed origins: exact, `https://*.example.com`, or `*`.
@@ -49,8 +54,9 @@ fn matches(pattern: &str, origin: &str) -> bool {
     })
 }
 
-/// Puts the guard around routes.
-pub(crate) fn guard(routes: Router, origins: &Live<Origins>) -> Router {
+/// The gateway's routes, with the guard around them. It is around the service, not around a router:
+/// a poll that waits holds every layer between it and its connection.
+pub(crate) fn guard(gateway: impl SocketService, origins: &Live<Origins>) -> Router {
     let allowed = origins.clone();
     let is_allowed = move |origin: &HeaderValue, parts: &request::Parts| {
         let origin = origin.to_str().unwrap_or_default();
@@ -61,26 +67,52 @@ pub(crate) fn guard(routes: Router, origins: &Live<Origins>) -> Router {
         .allow_credentials(true)
         .allow_methods(AllowMethods::mirror_request())
         .allow_headers(AllowHeaders::mirror_request());
-    routes
-        .layer(cors)
-        .layer(from_fn_with_state(origins.clone(), refuse_others))
+    let guarded = Guard {
+        inner: cors.layer(gateway),
+        origins: origins.clone(),
+    };
+    Router::new().nest_service(PATH, guarded)
 }
 
-async fn refuse_others(
-    axum::extract::State(origins): axum::extract::State<Live<Origins>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    // Programs that are no web pages send no Origin; they have tokens to show.
-    if let Some(origin) = request.headers().get(header::ORIGIN) {
-        let origin = origin.to_str().unwrap_or_default();
-        if !origins.get().allows(origin, host(request.headers())) {
-            let body = r#"{"code":4,"message":"Forbidden"}"#;
-            let json = [(header::CONTENT_TYPE, "application/json")];
-            return (StatusCode::FORBIDDEN, json, body).into_response();
+/// Refuses pages of other origins. Programs that are no web pages send no `Origin`; they have tokens
+/// to show.
+#[derive(Clone)]
+struct Guard<S> {
+    inner: S,
+    origins: Live<Origins>,
+}
+
+impl<S> Service<Request> for Guard<S>
+where
+    S: Service<Request, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Response, S::Error>>, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let headers = request.headers();
+        let origin = headers.get(header::ORIGIN);
+        let is_allowed = origin.is_none_or(|origin| {
+            let origin = origin.to_str().unwrap_or_default();
+            self.origins.get().allows(origin, host(headers))
+        });
+        if is_allowed {
+            Either::Right(self.inner.call(request))
+        } else {
+            Either::Left(ready(Ok(forbidden())))
         }
     }
-    next.run(request).await
+}
+
+fn forbidden() -> Response {
+    let body = r#"{"code":4,"message":"Forbidden"}"#;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::FORBIDDEN, json, body).into_response()
 }
 
 fn host(headers: &HeaderMap) -> Option<&str> {

@@ -88,8 +88,13 @@ impl Client {
 
     /// [`open`](Self::open) and join the namespace `/`.
     pub(crate) fn join_root(target: SocketAddr, from: Source) -> Result<Self> {
+        Self::join_as(target, from, "40")
+    }
+
+    /// [`join_root`](Self::join_root) with a CONNECT packet that says who it is.
+    pub(crate) fn join_as(target: SocketAddr, from: Source, connect: &str) -> Result<Self> {
         let mut client = Self::open(target, from)?;
-        client.send("40")?;
+        client.send(connect)?;
         client.wait_for("40{")?;
         Ok(client)
     }

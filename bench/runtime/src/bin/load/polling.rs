@@ -48,8 +48,13 @@ impl Session {
 
     /// [`open`](Self::open) and join the namespace `/`.
     pub(crate) fn join_root(target: SocketAddr, from: Source) -> Result<Self> {
+        Self::join_as(target, from, "40")
+    }
+
+    /// [`join_root`](Self::join_root) with a CONNECT packet that says who it is.
+    pub(crate) fn join_as(target: SocketAddr, from: Source, connect: &str) -> Result<Self> {
         let mut session = Self::open(target, from)?;
-        session.post("40")?;
+        session.post(connect)?;
         while !session
             .get()?
             .split(SEPARATOR)
@@ -125,12 +130,12 @@ impl Pollers {
     }
 
     /// Opens the session of client `index` and sends the GET request that then waits.
-    pub(crate) fn open(&mut self, index: usize) -> Result<()> {
+    pub(crate) fn open(&mut self, index: usize, connect: &str) -> Result<()> {
         let from = Source {
             index,
             ..Source::default()
         };
-        let mut session = Session::join_root(self.target, from)?;
+        let mut session = Session::join_as(self.target, from, connect)?;
         let request = session.get_request();
         session.stream.write_all(request.as_bytes())?;
         session.stream.set_nonblocking(true)?;
