@@ -6,8 +6,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod bundle;
 mod connect;
 mod ends;
 mod events;
+mod handshake;
+mod heartbeat;
+mod polling;
 mod rooms;
 mod support;
+mod upgrade;
