@@ -150,6 +150,25 @@ async fn closes_on_a_heartbeat_in_the_wrong_direction() {
     }
 }
 
+#[tokio::test]
+async fn closes_on_a_posted_heartbeat_in_the_wrong_direction() {
+    let lab = Lab::start().await;
+    for (revision, packet) in [(4, "2"), (3, "1:3")] {
+        let session = lab.opened(revision).await;
+        if revision == 4 {
+            lab.http("POST", &session, "40").await;
+        }
+        lab.http("GET", &session, "").await;
+        assert_eq!(lab.http("POST", &session, packet).await.0, 400);
+        let (_, reason) = lab.next_end().await;
+        assert!(
+            matches!(reason, DisconnectReason::TransportError),
+            "{revision}: {reason}"
+        );
+        assert_eq!(lab.http("GET", &session, "").await.0, 400);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn keeps_nobody_for_unasked_pongs_alone() {
     let lab = lab().await;
