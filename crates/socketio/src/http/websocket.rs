@@ -123,10 +123,10 @@ pub(super) fn upgrade(
         }
         let mut decoder = decoder(&registry, deflate);
         if probe(&session, &mut stream, &mut decoder).await {
-            if deflate {
+            // Not before: a compressed frame means nothing to a poll.
+            if session.complete_upgrade(stream, decoder) && deflate {
                 session.speaks_deflate();
             }
-            session.complete_upgrade(stream, decoder);
         } else {
             session.cancel_upgrade();
             hang_up(&mut stream, &session).await;
