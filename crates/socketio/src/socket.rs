@@ -81,8 +81,40 @@ struct Connecting {
     replay: Vec<Packet>,
     pid: Option<Box<str>>,
     /// What was sent meanwhile, which follows the answer.
-    held: Vec<Frame>,
+    held: Vec<Held>,
     held_bytes: usize,
+}
+
+/// Something to send. What an event looks like depends on what its client will have been told.
+#[derive(Clone, Copy)]
+enum Sent<'a> {
+    Event(&'a Packet),
+    Frames(&'a [Frame]),
+}
+
+impl<'a> Sent<'a> {
+    fn frames(self, form: Form, recoverable: bool) -> &'a [Frame] {
+        match self {
+            Self::Event(packet) if recoverable => packet.for_recoverable().frames(form),
+            Self::Event(packet) => packet.frames(form),
+            Self::Frames(frames) => frames,
+        }
+    }
+}
+
+/// [`Sent`] that waits for the CONNECT answer.
+enum Held {
+    Event(Packet),
+    Frames(Box<[Frame]>),
+}
+
+impl Held {
+    fn as_sent(&self) -> Sent<'_> {
+        match self {
+            Self::Event(packet) => Sent::Event(packet),
+            Self::Frames(frames) => Sent::Frames(frames),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -289,39 +321,31 @@ impl Socket {
 
     /// The caller made sure that the packet is of this namespace.
     pub(crate) fn deliver(&self, packet: &Packet, class: Class) -> Result<(), SendError> {
-        let form = self.form();
-        self.send_classed(class, |recoverable| {
-            let packet = if recoverable {
-                packet.for_recoverable()
-            } else {
-                packet
-            };
-            packet.frames(form)
-        })
+        self.send_classed(class, Sent::Event(packet))
     }
 
     pub(crate) fn send(&self, frames: &[Frame]) -> Result<(), SendError> {
-        self.send_classed(Class::Queued, |_| frames)
+        self.send_classed(Class::Queued, Sent::Frames(frames))
     }
 
-    fn send_classed<'a>(
-        &self,
-        class: Class,
-        frames: impl FnOnce(bool) -> &'a [Frame],
-    ) -> Result<(), SendError> {
-        let sent = match &mut *lock(&self.inner.phase) {
+    fn send_classed(&self, class: Class, sent: Sent<'_>) -> Result<(), SendError> {
+        let form = self.form();
+        let result = match &mut *lock(&self.inner.phase) {
             Phase::Connecting(connecting) => {
                 let limit = self.inner.session.registry.options.send_queue;
-                connecting.hold(frames, class, limit)
+                connecting.hold(sent, form, class, limit)
             }
-            Phase::Connected { pid } => self.inner.session.send(frames(pid.is_some()), class),
+            Phase::Connected { pid } => {
+                let frames = sent.frames(form, pid.is_some());
+                self.inner.session.send(frames, class)
+            }
             Phase::Gone(_) => Err(SendError::Closed),
         };
         // Outside the section: cutting ends all sockets of the connection, this one included.
-        if matches!(sent, Err(SendError::Full)) && class == Class::Queued {
+        if matches!(result, Err(SendError::Full)) && class == Class::Queued {
             self.inner.session.cut_slow_consumer();
         }
-        sent
+        result
     }
 
     /// A packet of the protocol itself in the client's form.
@@ -345,13 +369,16 @@ impl Socket {
             } = std::mem::take(&mut **connecting);
             let pid = pid.filter(|_| self.protocol() == Protocol::V5);
             let answer = self.connect_frame(pid.as_deref());
+            let (form, recoverable) = (self.form(), pid.is_some());
             *phase = Phase::Connected { pid };
             let mut frames = Vec::with_capacity(replay.len() + 1 + held.len());
             for packet in &replay {
-                frames.extend_from_slice(packet.frames(self.form()));
+                frames.extend_from_slice(Sent::Event(packet).frames(form, recoverable));
             }
             frames.push(answer);
-            frames.extend(held);
+            for held in &held {
+                frames.extend_from_slice(held.as_sent().frames(form, recoverable));
+            }
             self.inner.session.send(&frames, Class::Opening)
         };
         sent.is_ok()
@@ -458,22 +485,26 @@ impl Socket {
 }
 
 impl Connecting {
-    fn hold<'a>(
+    fn hold(
         &mut self,
-        frames: impl FnOnce(bool) -> &'a [Frame],
+        sent: Sent<'_>,
+        form: Form,
         class: Class,
         limit: usize,
     ) -> Result<(), SendError> {
         if class == Class::Volatile {
             return Err(SendError::Closed);
         }
-        let frames = frames(self.pid.is_some());
+        let frames = sent.frames(form, self.pid.is_some());
         let size: usize = frames.iter().map(Frame::len).sum();
         if self.held_bytes > 0 && self.held_bytes + size > limit {
             return Err(SendError::Full);
         }
         self.held_bytes += size;
-        self.held.extend_from_slice(frames);
+        self.held.push(match sent {
+            Sent::Event(packet) => Held::Event(packet.clone()),
+            Sent::Frames(frames) => Held::Frames(frames.into()),
+        });
         Ok(())
     }
 }

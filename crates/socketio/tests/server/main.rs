@@ -13,6 +13,7 @@ mod events;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod recovery;
 mod rooms;
 mod support;
 mod upgrade;
