@@ -130,17 +130,18 @@ impl Session {
             return Ok(Flushed::Nowhere);
         };
         let mut cx = Context::from_waker(&waker);
-        let mut written = 0;
+        let (mut written, mut came_further) = (0, false);
         loop {
             if writer.batch.is_empty() {
                 let mut outgoing = lock(&self.outgoing);
                 let more = outgoing.refill(written, &mut writer.batch);
-                let dropped = outgoing.is_closed() && !more;
+                let said_all = outgoing.is_closed() && !more;
                 drop(outgoing);
                 written = 0;
                 if !more {
-                    // The connection's task says goodbye.
-                    if dropped {
+                    // The connection's task says goodbye; not again and again, since it is the one
+                    // who flushes then.
+                    if said_all && came_further {
                         waker.wake_by_ref();
                     }
                     return Ok(Flushed::All);
@@ -150,6 +151,7 @@ impl Session {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(count)) => {
                     written += count;
+                    came_further = true;
                     writer.advance(count);
                 }
                 Poll::Ready(Err(error)) => return Err(error),

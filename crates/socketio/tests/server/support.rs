@@ -26,7 +26,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use app::{App, Seen};
 pub(crate) use client::Client;
-pub(crate) use raw::Raw;
+pub(crate) use memory::Local;
+pub(crate) use raw::{Raw, frame as raw_frame};
 pub(crate) use request::Answer;
 
 /// Nothing in these tests takes this long unless it is broken.
