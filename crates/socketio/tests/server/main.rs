@@ -12,6 +12,7 @@ mod ends;
 mod events;
 mod handshake;
 mod heartbeat;
+mod limits;
 mod polling;
 mod reasons;
 mod recovery;

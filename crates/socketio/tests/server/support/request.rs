@@ -63,6 +63,14 @@ impl Asked {
         Answer::parse(&answer)
     }
 
+    /// Bytes that come up to the end of the connection, be it a good or a bad one.
+    pub(crate) async fn length(mut self) -> usize {
+        let mut answer = Vec::new();
+        // What was read before an error is kept.
+        let _ = soon(self.stream.read_to_end(&mut answer)).await;
+        answer.len()
+    }
+
     /// Sends more of the body.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
