@@ -6,13 +6,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod acks;
 mod bundle;
 mod connect;
+mod deflate;
 mod ends;
 mod events;
 mod handshake;
 mod heartbeat;
 mod limits;
+mod msgpack;
 mod polling;
 mod reasons;
 mod recovery;

@@ -3,6 +3,7 @@
 mod app;
 mod client;
 mod memory;
+mod msgpack;
 mod raw;
 mod request;
 
@@ -27,6 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) use app::{App, Seen};
 pub(crate) use client::Client;
 pub(crate) use memory::Local;
+pub(crate) use msgpack::{decode, encode};
 pub(crate) use raw::{Raw, frame as raw_frame};
 pub(crate) use request::Answer;
 

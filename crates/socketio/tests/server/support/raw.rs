@@ -9,6 +9,8 @@ use super::{Answer, Lab, soon};
 
 /// A final frame of text.
 const TEXT: u8 = 0x81;
+/// A final frame of bytes.
+const BINARY: u8 = 0x82;
 /// A close frame.
 const CLOSE: u8 = 0x88;
 
@@ -57,6 +59,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.send_frame(TEXT, text.as_bytes()).await;
     }
 
+    pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
+        self.send_frame(BINARY, bytes).await;
+    }
+
     /// The first byte and the payload of the next frame; `None` at the end of the connection.
     pub(crate) async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
@@ -76,6 +82,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         let (first, payload) = soon(self.next()).await.expect("still connected");
         assert_eq!(first, TEXT, "{payload:?}");
         String::from_utf8(payload).unwrap()
+    }
+
+    /// The next frame, which is bytes.
+    pub(crate) async fn binary(&mut self) -> Vec<u8> {
+        let (first, payload) = soon(self.next()).await.expect("still connected");
+        assert_eq!(first, BINARY, "{payload:?}");
+        payload
     }
 
     /// Joins `/`; gives the answer and skips what was held back.
