@@ -7,7 +7,9 @@
 )]
 
 mod acks;
+mod advisories;
 mod bundle;
+mod churn;
 mod connect;
 mod deflate;
 mod ends;

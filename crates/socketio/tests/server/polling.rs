@@ -107,7 +107,7 @@ async fn takes_a_post_while_a_poll_waits() {
 async fn closes_when_a_poll_is_aborted() {
     let lab = Lab::start().await;
     let session = lab.polling_session().await;
-    drop(lab.begin("GET", &session, &[], b"").await);
+    lab.abort("GET", &session, "0").await;
     ended(&lab, &session, DisconnectReason::TransportError).await;
 }
 
@@ -115,8 +115,7 @@ async fn closes_when_a_poll_is_aborted() {
 async fn closes_when_a_post_is_aborted() {
     let lab = Lab::start().await;
     let session = lab.polling_session().await;
-    let headers = [("content-length", "100")];
-    drop(lab.begin("POST", &session, &headers, b"42[").await);
+    lab.abort("POST", &session, "100").await;
     ended(&lab, &session, DisconnectReason::TransportError).await;
 }
 

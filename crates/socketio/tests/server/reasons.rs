@@ -160,13 +160,10 @@ async fn ends_by_polls_and_posts() {
     lab.http("POST", &session, "1").await;
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::TransportError);
-    drop(lab.begin("GET", &session, &[], b"").await);
+    lab.abort("GET", &session, "0").await;
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::TransportError);
-    drop(
-        lab.begin("POST", &session, &[("content-length", "9")], b"4")
-            .await,
-    );
+    lab.abort("POST", &session, "9").await;
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::ParseError);
     lab.http("POST", &session, "x").await;

@@ -31,22 +31,23 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             head(0xdc, items.len(), out);
-            items.iter().for_each(|item| write(item, out));
+            for item in items {
+                write(item, out);
+            }
         }
-        Value::Object(map) => match map.get("$bytes").and_then(Value::as_str) {
-            Some(bytes) => {
+        Value::Object(map) => {
+            if let Some(bytes) = map.get("$bytes").and_then(Value::as_str) {
                 head(0xc5, bytes.len(), out);
                 out.extend(bytes.bytes());
+                return;
             }
-            None => {
-                head(0xde, map.len(), out);
-                for (key, value) in map {
-                    head(0xda, key.len(), out);
-                    out.extend(key.bytes());
-                    write(value, out);
-                }
+            head(0xde, map.len(), out);
+            for (key, value) in map {
+                head(0xda, key.len(), out);
+                out.extend(key.bytes());
+                write(value, out);
             }
-        },
+        }
     }
 }
 
