@@ -269,19 +269,26 @@ impl Socket {
     ) -> Result<Answer, AckError> {
         self.check_namespace(packet)?;
         let (id, answer) = lock(&self.inner.owed).get_or_insert_default().add();
-        let frames = packet.frames_with_id(self.form(), id);
-        let answered = match self.send(&frames) {
-            Ok(()) => match tokio::time::timeout(timeout, answer).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(_ended)) => AckError::Ended,
-                Err(_elapsed) => AckError::Timeout(timeout),
-            },
-            Err(error) => error.into(),
-        };
+        let _owing = Owing { socket: self, id };
+        self.send(&packet.frames_with_id(self.form(), id))?;
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_ended)) => Err(AckError::Ended),
+            Err(_elapsed) => Err(AckError::Timeout(timeout)),
+        }
+    }
+
+    /// Forgets an answer that nobody waits for any more.
+    fn give_up(&self, id: u64) {
         if let Some(owed) = &mut *lock(&self.inner.owed) {
             owed.give_up(id);
         }
-        Err(answered)
+    }
+
+    /// Answers that are waited for.
+    #[cfg(test)]
+    pub(crate) fn owed(&self) -> usize {
+        lock(&self.inner.owed).as_ref().map_or(0, |owed| owed.len())
     }
 
     /// Sends DISCONNECT: the client does not come back by itself. With its last namespace the
@@ -481,6 +488,18 @@ impl Socket {
     /// Tells two handles of one socket from handles of two.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.inner) as usize
+    }
+}
+
+/// An answer that somebody waits for, who may stop waiting at any time.
+struct Owing<'a> {
+    socket: &'a Socket,
+    id: u64,
+}
+
+impl Drop for Owing<'_> {
+    fn drop(&mut self) {
+        self.socket.give_up(self.id);
     }
 }
 
