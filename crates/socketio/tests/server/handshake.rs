@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use switchboard_socketio::{Cookie, Options, Transport};
 
-use crate::support::{Answer, Lab, options};
+use crate::support::{Answer, Lab, Raw, Seen, options};
 
 /// The headers that ask for a WebSocket.
 const UPGRADE: [(&str, &str); 4] = [
@@ -65,12 +65,9 @@ async fn opens_a_session_with_all_that_a_client_has_to_know() {
 #[tokio::test]
 async fn offers_no_upgrade_to_who_came_over_websocket() {
     let lab = Lab::start().await;
-    let (mut raw, query) = (
-        crate::support::Raw::open(lab.pipe(1024), "EIO=4", &[]).await,
-        "upgrades",
-    );
+    let mut raw = Raw::open(lab.pipe(1024), "EIO=4", &[]).await;
     let open: Value = serde_json::from_str(&raw.text().await[1..]).unwrap();
-    assert_eq!(open[query], json!([]));
+    assert_eq!(open["upgrades"], json!([]));
 }
 
 #[tokio::test]
@@ -192,6 +189,20 @@ async fn tells_503_to_new_sessions_while_it_refuses_them() {
 }
 
 #[tokio::test]
+async fn refuses_a_session_that_was_still_being_looked_at_when_it_began_to_refuse() {
+    for (transport, headers) in [("polling", &[][..]), ("websocket", &UPGRADE)] {
+        let lab = Lab::start().await;
+        let query = format!("EIO=4&transport={transport}&dawdle");
+        let asked = lab.begin("GET", &query, headers, b"").await;
+        lab.until(&Seen::Held).await;
+        lab.io.refuse_new();
+        lab.app.gate.add_permits(1);
+        assert_eq!(asked.answer().await.status, 503);
+        assert_eq!(lab.io.sessions(), 0);
+    }
+}
+
+#[tokio::test]
 async fn answers_bad_requests_for_websockets_in_plain_words_and_hangs_up() {
     let lab = Lab::start().await;
     let unknown = "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA";
@@ -298,7 +309,7 @@ async fn shows_the_application_the_headers_that_it_named_and_no_others() {
     ];
     let mut raw = lab.raw("EIO=4", &headers).await;
     raw.join().await;
-    let crate::support::Seen::Connecting(handshake) = lab.next().await else {
+    let Seen::Connecting(handshake) = lab.next().await else {
         panic!("not a connect")
     };
     assert_eq!(

@@ -47,9 +47,12 @@ impl App {
 impl Application for App {
     type Session = SocketId;
 
-    /// A query `forbid=…` refuses itself.
+    /// A query `forbid=…` refuses itself, one with `dawdle` waits at the gate.
     async fn allow_request(&self, request: &http::request::Parts) -> Result<(), String> {
         let query = request.uri.query().unwrap_or_default();
+        if query.contains("dawdle") {
+            self.wait_at_gate().await;
+        }
         match query.split_once("forbid=") {
             Some((_, message)) => Err(message.split('&').next().unwrap_or_default().to_owned()),
             None => Ok(()),
