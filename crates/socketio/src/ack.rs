@@ -142,35 +142,3 @@ impl Owed {
         self.waiting.len()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use futures_util::FutureExt;
-
-    use super::*;
-    use crate::{
-        Options, Packet, Protocol, Transport,
-        registry::Registry,
-        session::{Opening, Session},
-    };
-
-    #[tokio::test]
-    async fn forgets_an_answer_that_nobody_waits_for_any_more() {
-        let registry = Arc::new(Registry::new(Options::default()));
-        let (polling, opening) = (Transport::Polling, Opening::default());
-        let session = Session::new(registry.clone(), Protocol::V5, polling, opening);
-        let socket = Socket::new(registry.namespaces["/"].clone(), session);
-        assert!(socket.accept());
-        let packet = Packet::event("/", "ask", &1).unwrap();
-        let mut asking = Box::pin(socket.emit_with_ack(&packet, Duration::MAX));
-        assert!(asking.as_mut().now_or_never().is_none());
-        assert_eq!(socket.owed(), 1);
-        drop(asking);
-        assert_eq!(socket.owed(), 0);
-        let timed_out = socket.emit_with_ack(&packet, Duration::ZERO).await;
-        assert!(matches!(timed_out, Err(AckError::Timeout(_))));
-        assert_eq!(socket.owed(), 0);
-    }
-}

@@ -388,6 +388,12 @@ impl Socket {
             }
             self.inner.session.send(&frames, Class::Opening)
         };
+        // A session that is just ending, on another thread, has not come to its sockets yet.
+        if sent.is_err()
+            && let Some((reason, _)) = self.inner.session.ended()
+        {
+            self.end(reason);
+        }
         sent.is_ok()
     }
 
@@ -567,3 +573,7 @@ impl std::fmt::Debug for Socket {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "socket_tests.rs"]
+mod tests;
