@@ -14,7 +14,7 @@ async fn serves(lab: &Lab) {
     client.send("21[\"echo\",1]").await;
     assert_eq!(client.recv().await, "31[1]");
     let session = lab.polling_session().await;
-    assert_eq!(lab.http("POST", &session, "1").await.0, 200);
+    lab.leave(&session).await;
     client.vanish();
     soon(async {
         while lab.io.sessions() + lab.io.tasks() > 0 {
@@ -40,7 +40,7 @@ async fn survives(packets: &[&str]) {
         }
         let session = lab.polling_session().await;
         lab.http("POST", &session, packet).await;
-        lab.http("POST", &session, "1").await;
+        lab.leave(&session).await;
     }
     serves(&lab).await;
 }
@@ -59,7 +59,7 @@ async fn survives_requests(requests: &[Vec<u8>]) -> Duration {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     // Some are strange but open a session, for which nobody asks any more.
     let lab = Lab::with(Options {
-        connect_timeout: Duration::from_secs(1),
+        connect_timeout: Duration::from_millis(500),
         ..options()
     })
     .await;
@@ -202,15 +202,14 @@ async fn engine_io_cve_2020_36048_a_huge_post() {
         let start = Instant::now();
         lab.http("POST", &session, &body).await;
         assert!(start.elapsed() < Duration::from_secs(2), "{record}");
-        lab.http("POST", &session, if revision == 4 { "1" } else { "1:1" })
-            .await;
+        lab.leave(&session).await;
     }
     let session = lab.opened(4).await;
     let headers = [("content-length", "99999999999")];
     let mut endless = lab.begin("POST", &session, &headers, b"4").await;
     endless.send(&vec![b'x'; options().max_packet]).await;
     assert_eq!(endless.answer().await.status, 413);
-    assert_eq!(lab.http("POST", &session, "1").await.0, 200);
+    lab.leave(&session).await;
     serves(&lab).await;
 }
 
@@ -252,7 +251,7 @@ async fn engine_io_cve_2022_41940_resets_at_any_point() {
         raw.send(bytes).await;
         raw.reset();
     }
-    assert_eq!(lab.http("POST", &session, "1").await.0, 200);
+    lab.leave(&session).await;
     serves(&lab).await;
 }
 

@@ -147,7 +147,7 @@ async fn ends_by_either_side() {
     ends.expected.insert(id, Reason::ServerNamespaceDisconnect);
     let code = ends.after_text("42[\"close\"]", Reason::ForcedClose).await;
     assert_eq!(code, Some(1005));
-    drop(kicked);
+    drop((left, kicked));
     ends.came().await;
 }
 
@@ -157,7 +157,7 @@ async fn ends_by_polls_and_posts() {
     let mut ends = Ends::of(&lab);
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::TransportClose);
-    lab.http("POST", &session, "1").await;
+    lab.leave(&session).await;
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::TransportError);
     lab.abort("GET", &session, "0").await;
@@ -170,12 +170,15 @@ async fn ends_by_polls_and_posts() {
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::ForcedClose);
     lab.http("POST", &session, "4x").await;
+    lab.get(&session).await;
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::ForcedServerClose);
     lab.http("POST", &session, "40").await;
+    lab.get(&session).await;
     let session = lab.polling_session().await;
     ends.expect_polling(Reason::ClientNamespaceDisconnect);
     lab.http("POST", &session, "41\u{1e}1").await;
+    lab.get(&session).await;
     ends.came().await;
 }
 

@@ -318,7 +318,7 @@ async fn ends_a_probe_with_its_session() {
     let mut raw = lab.second(&session).await;
     raw.send_text("2probe").await;
     assert_eq!(raw.text().await, "3probe");
-    lab.http("POST", &session, "1").await;
+    lab.leave(&session).await;
     assert_eq!(lab.next_end().await.1, DisconnectReason::TransportClose);
     assert_eq!(raw.close_code().await, Some(1005));
     let mut late = lab.second(&session).await;

@@ -113,6 +113,18 @@ impl Lab {
         drop(asked);
     }
 
+    /// Posts the close packet and fetches the last words, for which the server would wait. The
+    /// session may be gone already.
+    pub(crate) async fn leave(&self, session: &str) {
+        let close = if session.starts_with("EIO=3") {
+            "1:1"
+        } else {
+            "1"
+        };
+        self.http("POST", session, close).await;
+        self.get(session).await;
+    }
+
     /// One request and its answer.
     pub(crate) async fn ask(
         &self,
