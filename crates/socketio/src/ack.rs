@@ -136,4 +136,9 @@ impl Owed {
     pub(crate) fn give_up(&mut self, id: u64) {
         self.waiting.remove(&id);
     }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
 }

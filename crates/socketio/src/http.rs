@@ -126,6 +126,10 @@ async fn open<A: Application>(
     app.allow_request(&parts)
         .await
         .map_err(Problem::Forbidden)?;
+    // That may have taken its time, and who drains the server has counted its sessions.
+    if registry.is_refusing() {
+        return Err(Problem::ShuttingDown);
+    }
     let request = Request::from_parts(parts, body);
     let opening = opening(&registry, &request, &query);
     match query.transport {

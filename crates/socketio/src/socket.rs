@@ -81,8 +81,40 @@ struct Connecting {
     replay: Vec<Packet>,
     pid: Option<Box<str>>,
     /// What was sent meanwhile, which follows the answer.
-    held: Vec<Frame>,
+    held: Vec<Held>,
     held_bytes: usize,
+}
+
+/// Something to send. What an event looks like depends on what its client will have been told.
+#[derive(Clone, Copy)]
+enum Sent<'a> {
+    Event(&'a Packet),
+    Frames(&'a [Frame]),
+}
+
+impl<'a> Sent<'a> {
+    fn frames(self, form: Form, recoverable: bool) -> &'a [Frame] {
+        match self {
+            Self::Event(packet) if recoverable => packet.for_recoverable().frames(form),
+            Self::Event(packet) => packet.frames(form),
+            Self::Frames(frames) => frames,
+        }
+    }
+}
+
+/// [`Sent`] that waits for the CONNECT answer.
+enum Held {
+    Event(Packet),
+    Frames(Box<[Frame]>),
+}
+
+impl Held {
+    fn as_sent(&self) -> Sent<'_> {
+        match self {
+            Self::Event(packet) => Sent::Event(packet),
+            Self::Frames(frames) => Sent::Frames(frames),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -242,14 +274,26 @@ impl Socket {
     ) -> Result<Answer, AckError> {
         self.check_namespace(packet)?;
         let (id, answer) = lock(&self.inner.owed).get_or_insert_default().add();
-        // Also when nobody waits for this future any more.
-        let _waiting = Waiting { socket: self, id };
+        let _owing = Owing { socket: self, id };
         self.send(&packet.frames_with_id(self.form(), id))?;
         match tokio::time::timeout(timeout, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_ended)) => Err(AckError::Ended),
             Err(_elapsed) => Err(AckError::Timeout(timeout)),
         }
+    }
+
+    /// Forgets an answer that nobody waits for any more.
+    fn give_up(&self, id: u64) {
+        if let Some(owed) = &mut *lock(&self.inner.owed) {
+            owed.give_up(id);
+        }
+    }
+
+    /// Answers that are waited for.
+    #[cfg(test)]
+    pub(crate) fn owed(&self) -> usize {
+        lock(&self.inner.owed).as_ref().map_or(0, |owed| owed.len())
     }
 
     /// Sends DISCONNECT: the client does not come back by itself. With its last namespace the
@@ -289,39 +333,31 @@ impl Socket {
 
     /// The caller made sure that the packet is of this namespace.
     pub(crate) fn deliver(&self, packet: &Packet, class: Class) -> Result<(), SendError> {
-        let form = self.form();
-        self.send_classed(class, |recoverable| {
-            let packet = if recoverable {
-                packet.for_recoverable()
-            } else {
-                packet
-            };
-            packet.frames(form)
-        })
+        self.send_classed(class, Sent::Event(packet))
     }
 
     pub(crate) fn send(&self, frames: &[Frame]) -> Result<(), SendError> {
-        self.send_classed(Class::Queued, |_| frames)
+        self.send_classed(Class::Queued, Sent::Frames(frames))
     }
 
-    fn send_classed<'a>(
-        &self,
-        class: Class,
-        frames: impl FnOnce(bool) -> &'a [Frame],
-    ) -> Result<(), SendError> {
-        let sent = match &mut *lock(&self.inner.phase) {
+    fn send_classed(&self, class: Class, sent: Sent<'_>) -> Result<(), SendError> {
+        let form = self.form();
+        let result = match &mut *lock(&self.inner.phase) {
             Phase::Connecting(connecting) => {
                 let limit = self.inner.session.registry.options.send_queue;
-                connecting.hold(frames, class, limit)
+                connecting.hold(sent, form, class, limit)
             }
-            Phase::Connected { pid } => self.inner.session.send(frames(pid.is_some()), class),
+            Phase::Connected { pid } => {
+                let frames = sent.frames(form, pid.is_some());
+                self.inner.session.send(frames, class)
+            }
             Phase::Gone(_) => Err(SendError::Closed),
         };
         // Outside the section: cutting ends all sockets of the connection, this one included.
-        if matches!(sent, Err(SendError::Full)) && class == Class::Queued {
+        if matches!(result, Err(SendError::Full)) && class == Class::Queued {
             self.inner.session.cut_slow_consumer();
         }
-        sent
+        result
     }
 
     /// A packet of the protocol itself in the client's form.
@@ -345,15 +381,24 @@ impl Socket {
             } = std::mem::take(&mut **connecting);
             let pid = pid.filter(|_| self.protocol() == Protocol::V5);
             let answer = self.connect_frame(pid.as_deref());
+            let (form, recoverable) = (self.form(), pid.is_some());
             *phase = Phase::Connected { pid };
             let mut frames = Vec::with_capacity(replay.len() + 1 + held.len());
             for packet in &replay {
-                frames.extend_from_slice(packet.frames(self.form()));
+                frames.extend_from_slice(Sent::Event(packet).frames(form, recoverable));
             }
             frames.push(answer);
-            frames.extend(held);
+            for held in &held {
+                frames.extend_from_slice(held.as_sent().frames(form, recoverable));
+            }
             self.inner.session.send(&frames, Class::Opening)
         };
+        // A session that is just ending, on another thread, has not come to its sockets yet.
+        if sent.is_err()
+            && let Some((reason, _)) = self.inner.session.ended()
+        {
+            self.end(reason);
+        }
         sent.is_ok()
     }
 
@@ -457,37 +502,39 @@ impl Socket {
     }
 }
 
-/// Gives an answer up when it is dropped.
-struct Waiting<'a> {
+/// An answer that somebody waits for, who may stop waiting at any time.
+struct Owing<'a> {
     socket: &'a Socket,
     id: u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Owing<'_> {
     fn drop(&mut self) {
-        if let Some(owed) = &mut *lock(&self.socket.inner.owed) {
-            owed.give_up(self.id);
-        }
+        self.socket.give_up(self.id);
     }
 }
 
 impl Connecting {
-    fn hold<'a>(
+    fn hold(
         &mut self,
-        frames: impl FnOnce(bool) -> &'a [Frame],
+        sent: Sent<'_>,
+        form: Form,
         class: Class,
         limit: usize,
     ) -> Result<(), SendError> {
         if class == Class::Volatile {
             return Err(SendError::Closed);
         }
-        let frames = frames(self.pid.is_some());
+        let frames = sent.frames(form, self.pid.is_some());
         let size: usize = frames.iter().map(Frame::len).sum();
         if self.held_bytes > 0 && self.held_bytes + size > limit {
             return Err(SendError::Full);
         }
         self.held_bytes += size;
-        self.held.extend_from_slice(frames);
+        self.held.push(match sent {
+            Sent::Event(packet) => Held::Event(packet.clone()),
+            Sent::Frames(frames) => Held::Frames(frames.into()),
+        });
         Ok(())
     }
 }
@@ -531,3 +578,7 @@ impl std::fmt::Debug for Socket {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "socket_tests.rs"]
+mod tests;

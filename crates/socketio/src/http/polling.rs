@@ -195,11 +195,13 @@ async fn take_body(
             return bare(StatusCode::BAD_REQUEST);
         }
     };
-    let Some(packets) = packets(session, query, &body, is_binary) else {
-        session.end(DisconnectReason::ParseError, Farewell::Drop);
-        return bare(StatusCode::BAD_REQUEST);
-    };
-    session.deliver(packets);
+    match packets(session, query, &body, is_binary) {
+        Ok(packets) => session.deliver(packets),
+        Err(reason) => {
+            session.end(reason, Farewell::Drop);
+            return bare(StatusCode::BAD_REQUEST);
+        }
+    }
     match poll_fn(|cx| session.poll_delivered(cx)).await {
         // An event of the client's own may have ended the session: it was taken all the same.
         Delivery::Taken | Delivery::Ended => plain(StatusCode::OK, "text/html", "ok"),
@@ -219,14 +221,14 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
     }
 }
 
-/// The packets that the driver has to see; heartbeats count at once. `None` when it is no payload,
-/// or one that only servers send.
+/// The packets that the driver has to see; heartbeats count at once. Otherwise why the session ends:
+/// it is no payload, or one that only servers send.
 fn packets(
     session: &Arc<Session>,
     query: &Query,
     body: &[u8],
     is_binary: bool,
-) -> Option<VecDeque<Inbound>> {
+) -> Result<VecDeque<Inbound>, DisconnectReason> {
     if is_binary {
         return sorted(session, wire::decode_payload_v3_binary(body));
     }
@@ -236,7 +238,7 @@ fn packets(
         (Protocol::V5, _) => sorted(session, wire::decode_payload_v4(&text)),
         (Protocol::V4, None) => sorted(session, wire::decode_payload_v3_text(&text)),
         (Protocol::V4, Some(_)) => {
-            let text = wire::jsonp_unwrap(&text)?;
+            let text = wire::jsonp_unwrap(&text).ok_or(DisconnectReason::ParseError)?;
             sorted(session, wire::decode_payload_v3_text(&text))
         }
     }
@@ -245,10 +247,10 @@ fn packets(
 fn sorted<'a>(
     session: &Arc<Session>,
     decoded: impl Iterator<Item = Result<EnginePacket<'a>, wire::EngineError>>,
-) -> Option<VecDeque<Inbound>> {
+) -> Result<VecDeque<Inbound>, DisconnectReason> {
     let mut packets = VecDeque::new();
     for packet in decoded {
-        match packet.ok()? {
+        match packet.map_err(|_| DisconnectReason::ParseError)? {
             EnginePacket::Message(Message::Text(text)) => {
                 packets.push_back(Inbound::Text(text.to_owned()));
             }
@@ -262,10 +264,10 @@ fn sorted<'a>(
             }
             packet => {
                 if session.heard(&packet).is_break() {
-                    return None;
+                    return Err(DisconnectReason::TransportError);
                 }
             }
         }
     }
-    Some(packets)
+    Ok(packets)
 }

@@ -152,17 +152,18 @@ impl Session {
 
     fn write_with(&self, writer: &mut Writer, waker: &Waker) -> io::Result<Flushed> {
         let mut cx = Context::from_waker(waker);
-        let mut written = 0;
+        let (mut written, mut came_further) = (0, false);
         loop {
             if writer.batch.is_empty() {
                 let mut outgoing = lock(&self.outgoing);
                 let more = outgoing.refill(written, &mut writer.batch);
-                let dropped = outgoing.is_closed() && !more;
+                let said_all = outgoing.is_closed() && !more;
                 drop(outgoing);
                 written = 0;
                 if !more {
-                    // The connection's task says goodbye.
-                    if dropped {
+                    // The connection's task says goodbye; not again and again, since it is the one
+                    // who flushes then.
+                    if said_all && came_further {
                         waker.wake_by_ref();
                     }
                     return Ok(Flushed::All);
@@ -170,7 +171,10 @@ impl Session {
             }
             match writer.poll_write(&mut cx) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => written += writer.advance(count),
+                Poll::Ready(Ok(count)) => {
+                    written += writer.advance(count);
+                    came_further = true;
+                }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     lock(&self.outgoing).count_written(written);
