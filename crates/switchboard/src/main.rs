@@ -13,10 +13,6 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
-/// The system's allocator seldom gives back what a crowd of connections has taken.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
