@@ -5,13 +5,15 @@ mod polling;
 mod query;
 mod websocket;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, future::ready, net::SocketAddr, pin::Pin, sync::Arc};
 
 use axum::{body::Body, extract::ConnectInfo};
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 
 use crate::{
     Application, Protocol, RemoteAddr, Transport, bundle,
+    compression::Encoding,
     ids::EngineId,
     listen::Peer,
     registry::Registry,
@@ -21,27 +23,42 @@ use crate::{
 use answers::Problem;
 use query::Query;
 
+/// An answer to come. Each kind of request has a future of its own size: polls wait, and there may be
+/// one for every client.
+pub(crate) type Answering =
+    Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
 /// Answers one request.
-pub(crate) async fn serve<A: Application>(
+pub(crate) fn serve<A: Application>(
     app: Arc<A>,
     registry: Arc<Registry>,
     request: Request<Body>,
-) -> Response<Body> {
+) -> Answering {
     if let Some(answer) = bundle::serve(&registry, &request) {
-        return answer;
+        return Box::pin(ready(Ok(answer)));
     }
     let wants_upgrade = wants_websocket(request.headers());
-    let answer = match route(&registry, &request, wants_upgrade) {
-        // Boxed, what is short: the future of a poll, which waits, would be as large as the largest.
-        Ok(Route::Open(query)) => Box::pin(open(app, registry, request, query)).await,
-        Ok(Route::Poll(session, query)) => Ok(polling::poll(session, query, request).await),
-        Ok(Route::Post(session, query)) => {
-            Ok(Box::pin(polling::post(session, query, request)).await)
+    let refused = move |problem: Problem| problem.answer(wants_upgrade);
+    match route(&registry, &request, wants_upgrade) {
+        Ok(Route::Open(query)) => {
+            let opened = open(app, registry, request, query);
+            Box::pin(opened.map(move |answer| Ok(answer.unwrap_or_else(refused))))
         }
-        Ok(Route::Upgrade(session)) => websocket::upgrade(session, request),
-        Err(problem) => Err(problem),
-    };
-    answer.unwrap_or_else(|problem| problem.answer(wants_upgrade))
+        Ok(Route::Poll(session, query)) => {
+            let encoding = Encoding::accepted(request.headers());
+            // Its headers are slices of hyper's buffer, which would be kept while the poll waits.
+            drop(request);
+            Box::pin(polling::poll(session, query.jsonp, encoding).map(Ok))
+        }
+        Ok(Route::Post(session, query)) => {
+            Box::pin(polling::post(session, query.jsonp, request).map(Ok))
+        }
+        Ok(Route::Upgrade(session)) => {
+            let answer = websocket::upgrade(session, request).unwrap_or_else(refused);
+            Box::pin(ready(Ok(answer)))
+        }
+        Err(problem) => Box::pin(ready(Ok(refused(problem)))),
+    }
 }
 
 /// Some HTTP clients offer other protocols (`h2c`) with every request.

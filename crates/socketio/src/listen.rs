@@ -6,7 +6,7 @@
 use std::{
     io,
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -67,10 +67,9 @@ pub async fn serve(
             write_stall: options.write_stall,
             stalled: None,
         };
-        let (router, stop, header_read) = (router.clone(), stop.clone(), options.header_read);
-        connections.spawn(async move {
-            serve_one(stream, Peer { addr }, router, header_read, stop).await;
-        });
+        let (router, stop) = (router.clone(), stop.clone());
+        let serving = serve_one(stream, Peer { addr }, router, options.header_read, stop);
+        connections.spawn(serving);
     }
     // The kernel must not take connections that nobody will serve.
     drop(listener);
@@ -78,13 +77,14 @@ pub async fn serve(
     connections.wait().await;
 }
 
-async fn serve_one(
+/// Not an `async fn`: its future would hold the connection twice, and the arguments too.
+fn serve_one(
     stream: Stream,
     peer: Peer,
     router: Router,
     header_read: Duration,
     stop: CancellationToken,
-) {
+) -> impl Future<Output = ()> + Send {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -97,16 +97,18 @@ async fn serve_one(
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut connection = Box::pin(connection);
+    async move {
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(%error, remote = %peer.addr, "connection failed");
         }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, remote = %peer.addr, "connection failed");
     }
 }
 

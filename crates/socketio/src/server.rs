@@ -4,7 +4,6 @@ use std::{
     convert::Infallible,
     fmt,
     net::SocketAddr,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -92,7 +91,7 @@ pub struct SocketIoService<A: Application> {
 impl<A: Application> Service<Request<Body>> for SocketIoService<A> {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = http::Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -100,7 +99,7 @@ impl<A: Application> Service<Request<Body>> for SocketIoService<A> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (app, registry) = (self.app.clone(), self.registry.clone());
-        Box::pin(async move { Ok(http::serve(app, registry, request).await) })
+        http::serve(app, registry, request)
     }
 }
 

@@ -117,10 +117,20 @@ impl Following {
         let in_turn = |newcomer: &Newcomer| {
             matches!(newcomer.state, Waiting::Turn) && newcomer.entry.after_rev <= delivered
         };
-        self.newcomers
+        let in_turn = self
+            .newcomers
             .extract_if(.., |n| in_turn(n))
             .map(|newcomer| newcomer.entry)
-            .collect()
+            .collect();
+        self.release();
+        in_turn
+    }
+
+    /// Most rooms are those of users, who come seldom: they keep no place for newcomers.
+    fn release(&mut self) {
+        if self.newcomers.is_empty() {
+            self.newcomers = Vec::new();
+        }
     }
 
     /// The newcomer with this socket.
@@ -133,7 +143,9 @@ impl Following {
     pub(super) fn take_newcomer_of(&mut self, serial: u64) -> Option<Newcomer> {
         let mut serials = self.newcomers.iter().map(|newcomer| newcomer.serial);
         let index = serials.position(|one| one == serial)?;
-        Some(self.newcomers.swap_remove(index))
+        let newcomer = self.newcomers.swap_remove(index);
+        self.release();
+        Some(newcomer)
     }
 
     /// Takes out the newcomer with this socket.
@@ -142,6 +154,8 @@ impl Following {
             .newcomers
             .iter()
             .position(|newcomer| newcomer.entry.socket.id() == *id)?;
-        Some(self.newcomers.swap_remove(index))
+        let newcomer = self.newcomers.swap_remove(index);
+        self.release();
+        Some(newcomer)
     }
 }

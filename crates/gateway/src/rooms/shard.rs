@@ -2,7 +2,7 @@
 
 mod gaps;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
@@ -36,8 +36,8 @@ pub(super) struct Shard {
     outlet: Outlet,
     own: OwnChanges,
     rooms: HashMap<Channel, Following>,
-    /// Which rooms a socket is in or on the way into.
-    by_socket: HashMap<SocketId, HashSet<Channel>>,
+    /// Which rooms a socket is in or on the way into: seldom more than a few of a shard's.
+    by_socket: HashMap<SocketId, Vec<Channel>>,
     /// Rooms to be subscribed together when the inbox is empty.
     to_open: Vec<Channel>,
     jobs: JoinSet<Done>,
@@ -188,10 +188,11 @@ impl Shard {
             earlier.ask_again(entry);
             return;
         }
-        self.by_socket
-            .entry(id)
-            .or_default()
-            .insert(channel.clone());
+        let channels = self.by_socket.entry(id).or_default();
+        if !channels.contains(&channel) {
+            channels.reserve_exact(1);
+            channels.push(channel.clone());
+        }
         self.newcomers += 1;
         room.newcomers.push(Newcomer {
             serial: self.newcomers,
@@ -257,7 +258,7 @@ impl Shard {
 
     fn forget(&mut self, channel: &Channel, id: &SocketId) {
         if let Some(channels) = self.by_socket.get_mut(id) {
-            channels.remove(channel);
+            channels.retain(|other| other != channel);
             if channels.is_empty() {
                 self.by_socket.remove(id);
             }

@@ -1,6 +1,6 @@
 //! Presence, under one lock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use switchboard_messaging::hub::{
@@ -24,8 +24,8 @@ pub(super) struct Users {
 
 #[derive(Debug)]
 struct User {
-    /// By node and socket.
-    devices: BTreeMap<(String, String), PresenceStatus>,
+    /// By node and socket. Seldom more than one: a map of another kind would begin with eleven places.
+    devices: HashMap<(String, String), PresenceStatus>,
     choice: Option<PresenceStatus>,
     custom: Option<String>,
     announced: PresenceStatus,
@@ -38,7 +38,7 @@ struct User {
 impl User {
     fn unknown(now: Timestamp) -> Self {
         Self {
-            devices: BTreeMap::new(),
+            devices: HashMap::new(),
             choice: None,
             custom: None,
             announced: PresenceStatus::Offline,

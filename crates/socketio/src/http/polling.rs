@@ -43,7 +43,7 @@ pub(super) fn open<A: Application>(
     }
     let open = Frame::engine(&open_packet(&session, Transport::Polling));
     let encoding = Encoding::accepted(request.headers());
-    let mut answer = respond(&session, query, encoding, &[open].into());
+    let mut answer = respond(&session, query.jsonp.as_deref(), encoding, &[open].into());
     if let Some(cookie) = &registry.options.cookie
         && let Ok(cookie) = HeaderValue::from_str(&cookie.set(session.id.as_str()))
     {
@@ -80,22 +80,19 @@ impl Drop for Pending {
 /// Waits for packets and answers with all of them.
 pub(super) async fn poll(
     session: Arc<Session>,
-    query: Query,
-    request: Request<Body>,
+    jsonp: Option<String>,
+    encoding: Option<Encoding>,
 ) -> Response<Body> {
     if !session.begin_poll() {
         session.end(DisconnectReason::TransportError, Farewell::Drop);
         return bare(StatusCode::BAD_REQUEST);
     }
     let mut pending = Pending::new(&session);
-    let encoding = Encoding::accepted(request.headers());
-    // Its headers are slices of hyper's buffer, which would be kept for as long as the poll waits.
-    drop(request);
     let polled = poll_fn(|cx| session.poll_frames(cx)).await;
     pending.answered = true;
     session.finish_poll();
     match polled {
-        Polled::Frames(frames) => respond(&session, &query, encoding, &frames),
+        Polled::Frames(frames) => respond(&session, jsonp.as_deref(), encoding, &frames),
         // Later polls of an upgraded session get the same.
         Polled::Over => Problem::BadRequest.answer(false),
     }
@@ -104,7 +101,7 @@ pub(super) async fn poll(
 /// Encodes frames as one payload.
 fn respond(
     session: &Session,
-    query: &Query,
+    jsonp: Option<&str>,
     encoding: Option<Encoding>,
     frames: &VecDeque<Frame>,
 ) -> Response<Body> {
@@ -118,7 +115,7 @@ fn respond(
         FrameKind::WebSocketOnly => None,
     });
     let has_binary = frames.iter().any(|frame| frame.kind() == FrameKind::Binary);
-    let (content_type, body) = match (session.protocol, &query.jsonp) {
+    let (content_type, body) = match (session.protocol, jsonp) {
         (Protocol::V5, _) => (TEXT, wire::encode_payload_v4(parts).into_bytes()),
         (Protocol::V4, Some(index)) => {
             let payload = wire::encode_payload_v3_text(parts);
@@ -149,7 +146,7 @@ const BINARY: &str = "application/octet-stream";
 /// is too fast waits.
 pub(super) async fn post(
     session: Arc<Session>,
-    query: Query,
+    jsonp: Option<String>,
     request: Request<Body>,
 ) -> Response<Body> {
     if !session.begin_post() {
@@ -165,7 +162,7 @@ pub(super) async fn post(
         return bare(StatusCode::BAD_REQUEST);
     }
     let mut pending = Pending::new(&session);
-    let answer = take_body(&session, &query, request, is_binary).await;
+    let answer = take_body(&session, jsonp.is_some(), request, is_binary).await;
     pending.answered = true;
     session.finish_post();
     answer
@@ -173,7 +170,7 @@ pub(super) async fn post(
 
 async fn take_body(
     session: &Arc<Session>,
-    query: &Query,
+    is_jsonp: bool,
     request: Request<Body>,
     is_binary: bool,
 ) -> Response<Body> {
@@ -195,7 +192,7 @@ async fn take_body(
             return bare(StatusCode::BAD_REQUEST);
         }
     };
-    match packets(session, query, &body, is_binary) {
+    match packets(session, is_jsonp, &body, is_binary) {
         Ok(packets) => session.deliver(packets),
         Err(reason) => {
             session.end(reason, Farewell::Drop);
@@ -225,7 +222,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
 /// it is no payload, or one that only servers send.
 fn packets(
     session: &Arc<Session>,
-    query: &Query,
+    is_jsonp: bool,
     body: &[u8],
     is_binary: bool,
 ) -> Result<VecDeque<Inbound>, DisconnectReason> {
@@ -234,10 +231,10 @@ fn packets(
     }
     // As JavaScript reads a body that is no UTF-8.
     let text = String::from_utf8_lossy(body);
-    match (session.protocol, &query.jsonp) {
+    match (session.protocol, is_jsonp) {
         (Protocol::V5, _) => sorted(session, wire::decode_payload_v4(&text)),
-        (Protocol::V4, None) => sorted(session, wire::decode_payload_v3_text(&text)),
-        (Protocol::V4, Some(_)) => {
+        (Protocol::V4, false) => sorted(session, wire::decode_payload_v3_text(&text)),
+        (Protocol::V4, true) => {
             let text = wire::jsonp_unwrap(&text).ok_or(DisconnectReason::ParseError)?;
             sorted(session, wire::decode_payload_v3_text(&text))
         }
