@@ -243,6 +243,48 @@ async fn holds_a_mebibyte_of_events_and_reads_on_when_they_are_handled() {
 }
 
 #[tokio::test]
+async fn counts_the_text_of_an_event_whose_attachments_are_small() {
+    let lab = Lab::start().await;
+    let mut client = lab.joined().await;
+    client.send("2[\"hold\"]").await;
+    lab.until(&Seen::Held).await;
+    let text = "x".repeat(60_000);
+    let flooding = async {
+        for n in 0..120 {
+            let place = r#"{"_placeholder":true,"num":0}"#;
+            client
+                .send(&format!("51-[\"flood\",{n},\"{text}\",{place}]"))
+                .await;
+            client.send_binary(b"x").await;
+        }
+    };
+    tokio::pin!(flooding);
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut flooding).await;
+    assert!(early.is_err(), "7 MB were read though nothing was handled");
+    lab.app.gate.add_permits(1);
+    tokio::join!(soon(flooding), arrives(&lab, 120));
+}
+
+#[tokio::test]
+async fn answers_a_burst_of_calls_that_is_larger_than_the_queue() {
+    let lab = Lab::with(Options {
+        send_queue: 64 * 1024,
+        ..options()
+    })
+    .await;
+    let mut client = lab.joined().await;
+    let text = "x".repeat(1000);
+    // The server has all of them before the client reads its first answer.
+    for n in 0..300 {
+        client.send(&format!("2{n}[\"echo\",\"{text}\"]")).await;
+    }
+    for n in 0..300 {
+        assert!(client.recv().await.starts_with(&format!("3{n}[")));
+    }
+    assert_eq!(lab.io.slow_consumers(), 0);
+}
+
+#[tokio::test]
 async fn holds_up_the_post_of_a_polling_client_that_is_too_fast() {
     let lab = Lab::with(Options {
         mailbox: 2,
