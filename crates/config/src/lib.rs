@@ -26,8 +26,8 @@ pub use render::{render_default, render_docs};
 pub use reserved::{RESERVED, Reserved};
 pub use sections::{
     Admin, Algorithm, AllowQueryToken, Auth, Database, Deletion, Environment, General, Http,
-    Limits, LogFormat, Messages, Presence, Preset, Profile, RateLimits, Realtime, Redis, SECTIONS,
-    Shutdown, Telemetry,
+    Limits, LogFormat, Messages, Presence, Preset, Profile, RateLimits, Realtime, Recovery, Redis,
+    SECTIONS, Shutdown, Telemetry,
 };
 pub use settings::{Loaded, Settings};
 pub use source::{ConfigErrors, Remark, Source};

@@ -54,14 +54,6 @@ pub const RESERVED: &[Reserved] = &[
         paths: &["presence.idle_after"],
     },
     Reserved {
-        feature: "recovery of what a short disconnection missed",
-        paths: &[
-            "recovery.max_disconnection",
-            "recovery.log_length",
-            "recovery.log_ttl",
-        ],
-    },
-    Reserved {
         feature: "a sanitizer of messages",
         paths: &["messages.sanitizer"],
     },

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::key::{Key, all_keys};
 use crate::reader::{Effective, Reader};
 use crate::sections::{
-    Admin, Auth, Database, General, Http, Limits, Messages, Presence, RateLimits, Realtime, Redis,
-    Shutdown, Telemetry,
+    Admin, Auth, Database, General, Http, Limits, Messages, Presence, RateLimits, Realtime,
+    Recovery, Redis, Shutdown, Telemetry,
 };
 use crate::source::{ConfigErrors, Remark, Source};
 use crate::{environment, file, reserved, rules};
@@ -31,6 +31,8 @@ pub struct Settings {
     pub realtime: Realtime,
     /// Who is there.
     pub presence: Presence,
+    /// Clients that come back.
+    pub recovery: Recovery,
     /// How often a user may call.
     pub rate_limits: RateLimits,
     /// What a message may be.
@@ -91,6 +93,7 @@ impl Settings {
         let auth = Auth::read(reader);
         let realtime = Realtime::read(reader);
         let presence = Presence::read(reader);
+        let recovery = Recovery::read(reader);
         let rate_limits = RateLimits::read(reader);
         let messages = Messages::read(reader);
         let limits = Limits::read(reader);
@@ -105,6 +108,7 @@ impl Settings {
             auth: auth?,
             realtime: realtime?,
             presence: presence?,
+            recovery: recovery?,
             rate_limits: rate_limits?,
             messages: messages?,
             limits: limits?,

@@ -7,11 +7,10 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use serde_json::Value;
 use switchboard_messaging::auth::{AuthFailure, Verifier};
-use switchboard_messaging::hub::{Channel, Room};
+use switchboard_messaging::hub::{Channel, Room, SessionKey, SessionRecord};
 use switchboard_messaging::presence::{organization_channel, user_channel};
-use switchboard_messaging::session::Opening;
 use switchboard_messaging::store::Viewer;
-use switchboard_messaging::{Live, Messaging, Outcome, RoomEffect};
+use switchboard_messaging::{Actor, Live, Messaging, Outcome, RoomEffect};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
 use switchboard_protocol::{ClientEvent, ConversationId, ErrorObject, ServerEvent};
@@ -20,45 +19,49 @@ use switchboard_socketio::{
 };
 
 use crate::expiry::Expiry;
+use crate::present::Present;
+use crate::recovering::{Recovered, RecoveryFailure, new_key};
 use crate::rooms::{Entry, Rooms, room_name};
 use crate::session::Session;
+use crate::sessions::Sessions;
 use crate::{GatewayOptions, NAMESPACE, handshake};
 
 /// What the Socket.IO runtime hands its sockets to.
 #[derive(Debug)]
 pub(crate) struct Door {
-    options: GatewayOptions,
-    messaging: Messaging,
-    verifier: Live<Verifier>,
-    rooms: Rooms,
-    expiry: Expiry,
+    pub(crate) options: GatewayOptions,
+    pub(crate) messaging: Messaging,
+    pub(crate) verifier: Live<Verifier>,
+    pub(crate) rooms: Rooms,
+    pub(crate) expiry: Expiry,
+    pub(crate) sessions: Sessions,
+    pub(crate) present: Present,
     /// Held while a user's sockets are counted and one is added.
-    counting: Mutex<()>,
+    pub(crate) counting: Mutex<()>,
 }
 
 /// A session, and what its socket is to be told first.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    session: Session,
-    opening: Opening,
+    pub(crate) session: Session,
+    /// The conversations that it follows.
+    pub(crate) rooms: Vec<ConversationId>,
+    /// Those of them whose rooms it is yet to enter.
+    pub(crate) to_enter: Vec<ConversationId>,
+    pub(crate) total_unread: i64,
+    pub(crate) recovered: bool,
+    /// Why it is not, if it asked for it.
+    pub(crate) failure: Option<RecoveryFailure>,
+    /// The secret under which it may come back.
+    pub(crate) key: Option<SessionKey>,
+    /// This connection, in the session's record.
+    pub(crate) owner: String,
 }
 
 impl Door {
-    pub(crate) fn new(
-        options: GatewayOptions,
-        messaging: Messaging,
-        verifier: Live<Verifier>,
-        rooms: Rooms,
-        expiry: Expiry,
-    ) -> Self {
-        Self {
-            options,
-            messaging,
-            verifier,
-            rooms,
-            expiry,
-            counting: Mutex::default(),
-        }
+    /// A name for one connection that no other in the cluster has.
+    pub(crate) fn new_owner(&self) -> String {
+        format!("{}/{}", self.options.node_id, SocketId::random())
     }
 
     async fn open(&self, handshake: &Handshake, socket: &Socket) -> Result<Opened, ErrorObject> {
@@ -69,6 +72,21 @@ impl Door {
             .get()
             .verify(&token, self.messaging.clock.now())
             .map_err(refused)?;
+        let opened = match self.recover(handshake, &actor, socket).await? {
+            Recovered::Yes(opened) => *opened,
+            Recovered::No(failure) => self.begin(actor, socket, failure).await?,
+        };
+        self.present.came(socket, &opened.owner);
+        Ok(opened)
+    }
+
+    /// A session that is new.
+    async fn begin(
+        &self,
+        actor: Actor,
+        socket: &Socket,
+        failure: Option<RecoveryFailure>,
+    ) -> Result<Opened, ErrorObject> {
         let viewer = &actor.viewer;
         self.take_place(viewer, socket)?;
         // A conversation that is made from here on is told of in these; earlier ones are read.
@@ -76,19 +94,57 @@ impl Door {
             user_channel(&viewer.organization, &viewer.user),
             organization_channel(&viewer.organization),
         ];
-        let entries = own.map(|channel| Entry::new(channel, socket.clone(), 0));
+        let entries = own.map(|channel| Entry::new(channel, socket.clone()));
         self.rooms.enter_all(entries.into()).await;
         let opening = match self.messaging.open_session(viewer).await {
             Ok(opening) => opening,
             Err(error) => {
-                self.rooms.socket_gone(&socket.id()).await;
+                let organization = &viewer.organization;
+                self.rooms.socket_gone(organization, &socket.id()).await;
                 return Err(error);
             }
         };
+        let rooms: Vec<_> = opening.heads.iter().map(|head| head.conversation).collect();
+        let owner = self.new_owner();
+        let key = self.keep(viewer, socket, &owner, &rooms).await;
         Ok(Opened {
             session: Session::new(actor, socket.id().to_string()),
-            opening,
+            to_enter: rooms.clone(),
+            rooms,
+            total_unread: opening.total_unread,
+            recovered: false,
+            failure,
+            key,
+            owner,
         })
+    }
+
+    /// Keeps the session for when its client comes back.
+    async fn keep(
+        &self,
+        viewer: &Viewer,
+        socket: &Socket,
+        owner: &str,
+        rooms: &[ConversationId],
+    ) -> Option<SessionKey> {
+        let key = new_key();
+        if !self.sessions.are_kept() || socket.set_pid(&key.0).is_err() {
+            return None;
+        }
+        // Which are the newest changes; when those are not all, they are noted.
+        let are_all = (rooms.len() as i64) < self.messaging.rules.get().auto_join;
+        let noted = if are_all { &[] } else { rooms };
+        let record = SessionRecord {
+            user: viewer.user.clone(),
+            socket: socket.id().to_string(),
+            owner: owner.to_owned(),
+            entered: noted.iter().map(|id| (*id, 0)).collect(),
+            left: std::collections::BTreeSet::new(),
+        };
+        self.sessions
+            .begin(&viewer.organization, &key, record)
+            .await;
+        Some(key)
     }
 
     /// Joins the user's room, in which the user's sockets are counted.
@@ -104,36 +160,30 @@ impl Door {
         Ok(())
     }
 
-    /// Enters the conversations' rooms, which are returned.
-    async fn enter_rooms(&self, socket: &Socket, opened: &Opened) -> Vec<ConversationId> {
+    /// Enters the conversations' rooms.
+    async fn enter_rooms(&self, socket: &Socket, opened: &Opened) {
         let mut entries = Vec::new();
-        for head in &opened.opening.heads {
-            let channel = conversation_channel(opened, head.conversation);
-            entries.push(Entry::new(channel, socket.clone(), head.rev));
+        for conversation in &opened.to_enter {
+            let channel = conversation_channel(opened, *conversation);
+            entries.push(Entry::new(channel, socket.clone()));
         }
         self.rooms.enter_all(entries).await;
-        opened
-            .opening
-            .heads
-            .iter()
-            .map(|head| head.conversation)
-            .collect()
     }
 
-    fn ready(&self, opened: &Opened, rooms: Vec<ConversationId>) -> ServerEvent {
+    fn ready(&self, opened: &Opened) -> ServerEvent {
         let caller = &opened.session.caller;
         ServerEvent::SessionReady(Box::new(SessionReady {
             session_id: self.messaging.ids.next().to_string(),
             user_id: caller.viewer().user.clone(),
             organization_id: caller.viewer().organization.clone(),
             node_id: self.options.node_id.clone(),
-            recovered: false,
-            recovery_failure: None,
+            recovered: opened.recovered,
+            recovery_failure: opened.failure.map(|failure| failure.as_str().to_owned()),
             server_time: self.messaging.clock.now(),
             session_token: None,
-            rooms,
+            rooms: opened.rooms.clone(),
             unread: Unread {
-                total: opened.opening.total_unread,
+                total: opened.total_unread,
             },
         }))
     }
@@ -150,11 +200,19 @@ impl Door {
                 self.rooms
                     .leave(&conversation_channel(opened, conversation), socket)
                     .await;
+                if let Some(key) = &opened.key {
+                    self.sessions.left(key, conversation).await;
+                }
                 send_ack();
             }
             Some(RoomEffect::Enter { conversation, rev }) => {
                 let channel = conversation_channel(opened, conversation);
-                let entry = Entry::new(channel, socket.clone(), rev).then(send_ack);
+                if let Some(key) = &opened.key
+                    && !socket.rooms().contains(&room_name(&channel))
+                {
+                    self.sessions.entered(key, conversation, rev).await;
+                }
+                let entry = Entry::after(channel, socket.clone(), rev).then(send_ack);
                 self.rooms.enter_all(vec![entry]).await;
             }
         }
@@ -223,9 +281,12 @@ impl Application for Door {
     }
 
     async fn connected(&self, socket: Socket, opened: Arc<Opened>) {
-        let rooms = self.enter_rooms(&socket, &opened).await;
-        emit(&socket, &self.ready(&opened, rooms));
+        self.enter_rooms(&socket, &opened).await;
         let actor = &opened.session.caller.actor;
+        if let Some(packet) = packet(&self.ready(&opened)) {
+            let organization = &actor.viewer.organization;
+            self.rooms.tell(organization, socket.clone(), packet).await;
+        }
         self.expiry.watch(socket.clone(), actor.expires_at);
         self.messaging
             .presence
@@ -260,12 +321,17 @@ impl Application for Door {
             .increment(1);
         let actor = &opened.session.caller.actor;
         self.expiry.forget(&id, actor.expires_at);
-        self.rooms.socket_gone(&id).await;
+        let organization = &actor.viewer.organization;
+        self.rooms.socket_gone(organization, &id).await;
+        if let Some(key) = &opened.key {
+            self.sessions.over(key, reason.is_recoverable()).await;
+        }
         self.messaging.typing.socket_gone(id.as_str()).await;
         self.messaging
             .presence
             .socket_gone(&actor.viewer, id.as_str())
             .await;
+        self.present.ended(&id, &opened.owner);
     }
 }
 
@@ -291,9 +357,16 @@ fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) {
 }
 
 fn emit(socket: &Socket, event: &ServerEvent) {
-    match Packet::event(NAMESPACE, event.name(), event) {
+    if let Some(packet) = packet(event) {
         // A socket that is gone or full is closed by the runtime.
-        Ok(packet) => drop(socket.emit(&packet)),
-        Err(error) => tracing::error!(%error, event = event.name(), "event could not be encoded"),
+        let _ = socket.emit(&packet);
     }
+}
+
+fn packet(event: &ServerEvent) -> Option<Packet> {
+    Packet::event(NAMESPACE, event.name(), event)
+        .inspect_err(
+            |error| tracing::error!(%error, event = event.name(), "event could not be encoded"),
+        )
+        .ok()
 }

@@ -6,8 +6,11 @@ mod expiry;
 mod fanout;
 mod handshake;
 mod presence_fanout;
+mod present;
+mod recovering;
 mod rooms;
 mod session;
+mod sessions;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use tower::Service;
 
 use http::header;
 use switchboard_messaging::auth::Verifier;
-use switchboard_messaging::hub::BusEvent;
+use switchboard_messaging::hub::Arrival;
 use switchboard_messaging::{Live, Messaging};
 use switchboard_socketio::{Io, Server};
 use tokio::sync::mpsc;
@@ -69,6 +72,8 @@ pub struct GatewayOptions {
     pub connections_per_user: usize,
     /// Most conversations that one socket follows; 0 is no limit.
     pub rooms_per_socket: usize,
+    /// How long a client may be away and still get back what it had; zero is not at all.
+    pub max_disconnection: Duration,
     /// Transports and queues.
     pub socketio: switchboard_socketio::Options,
 }
@@ -85,7 +90,7 @@ pub struct Parts {
     pub messaging: Messaging,
     pub verifier: Live<Verifier>,
     /// What the hub brings for this node.
-    pub inbound: mpsc::Receiver<BusEvent>,
+    pub inbound: mpsc::Receiver<Arrival>,
     /// Owner of the door's tasks, and the signal that ends them.
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
@@ -102,7 +107,7 @@ impl Gateway {
             stop,
         } = parts;
         let outlet = rooms::Outlet::default();
-        let rooms = rooms::Rooms::start(&messaging, &outlet, &tasks, &stop);
+        let rooms = rooms::Rooms::new(&messaging, &outlet, &tasks, &stop);
         let expiry = expiry::Expiry::default();
         let window = options.presence_window;
         let socketio = switchboard_socketio::Options {
@@ -111,12 +116,26 @@ impl Gateway {
             ..options.socketio.clone()
         };
         let clock = Arc::clone(&messaging.clock);
-        let door = door::Door::new(options, messaging, verifier, rooms.clone(), expiry.clone());
+        let present = present::Present::default();
+        let hub = Arc::clone(&messaging.hub);
+        let sessions = sessions::Sessions::new(hub, options.max_disconnection);
+        tasks.spawn(sessions.clone().run(stop.clone()));
+        let fanned = (rooms.clone(), present.clone());
+        let door = door::Door {
+            options,
+            messaging,
+            verifier,
+            rooms,
+            expiry: expiry.clone(),
+            sessions,
+            present,
+            counting: std::sync::Mutex::default(),
+        };
         let server = Server::new(socketio, door);
         outlet.open(server.handle());
         tasks.spawn(fanout::run(
             inbound,
-            rooms,
+            fanned,
             server.handle(),
             window,
             stop.clone(),

@@ -1,34 +1,36 @@
 //! Rooms: which sockets follow what, and in which order they hear of it.
 //!
-//! Every room belongs to one of a few shards, and every shard is one task, so that what happens in
-//! a room happens one after the other without locks. A shard never waits: what takes time (the
-//! hub, the store, timers) runs as a job whose end is one more message to the shard.
+//! The rooms of an organization are one task (a shard), so that what happens in them happens one after
+//! the other, in the order of the organization's events, without locks; and so that an organization
+//! with a lot to say keeps nobody else waiting. A shard never waits: what takes time (the hub, the
+//! store, timers) runs as a job whose end is one more message to the shard.
 
 mod following;
 mod jobs;
 mod own;
+mod place;
+mod resumption;
 mod sequencer;
 mod shard;
+mod shards;
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
-use switchboard_socketio::{Io, Socket, SocketId};
-use tokio::sync::{mpsc, oneshot};
+use switchboard_protocol::OrganizationId;
+use switchboard_socketio::{Io, Packet, Socket, SocketId};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NAMESPACE;
 use own::OwnChanges;
-use shard::{Message, Shard};
+use shard::Message;
+use shards::Shards;
 
-/// Shards of a node: enough for the cores of large machines, few enough to cost nothing.
-const SHARDS: usize = 16;
-/// Messages that wait for a shard; whoever sends more waits.
-const SHARD_QUEUE: usize = 1024;
+pub(crate) use resumption::{Hold, Resumption, ResumptionFailed};
 
 /// Name of a channel's room in the Socket.IO runtime.
 pub(crate) fn room_name(channel: &Channel) -> String {
@@ -61,8 +63,9 @@ impl Outlet {
 pub(crate) struct Entry {
     channel: Channel,
     socket: Socket,
-    /// What the socket knows already: it gets everything after this `rev`.
-    after_rev: i64,
+    /// What the socket knows already: it gets everything after this `rev`. `None`: it begins where
+    /// the room stands.
+    after_rev: Option<i64>,
     on_entered: Option<Box<dyn FnOnce() + Send>>,
     done: Option<oneshot::Sender<()>>,
 }
@@ -78,11 +81,20 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(channel: Channel, socket: Socket, after_rev: i64) -> Self {
+    /// A socket that has been told everything up to a `rev`.
+    pub(crate) fn after(channel: Channel, socket: Socket, rev: i64) -> Self {
+        Self {
+            after_rev: Some(rev),
+            ..Self::new(channel, socket)
+        }
+    }
+
+    /// A socket that begins where the room stands.
+    pub(crate) fn new(channel: Channel, socket: Socket) -> Self {
         Self {
             channel,
             socket,
-            after_rev,
+            after_rev: None,
             on_entered: None,
             done: None,
         }
@@ -111,28 +123,23 @@ impl Entry {
 /// All rooms of this node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Rooms {
-    shards: Arc<[mpsc::Sender<Message>]>,
+    shards: Shards,
     outlet: Outlet,
     own: OwnChanges,
 }
 
 impl Rooms {
-    /// Starts the shards; they run on `tasks` until `stop`.
-    pub(crate) fn start(
+    /// No rooms yet; their tasks will run on `tasks` until `stop`.
+    pub(crate) fn new(
         messaging: &Messaging,
         outlet: &Outlet,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
         let own = OwnChanges::default();
-        let start = |index| {
-            let (sender, inbox) = mpsc::channel(SHARD_QUEUE);
-            let shard = Shard::new(messaging.clone(), outlet.clone(), own.clone());
-            tasks.spawn(shard.run(inbox, index, stop.clone()));
-            sender
-        };
+        let owner = (tasks.clone(), stop.clone());
         Self {
-            shards: (0..SHARDS as u32).map(start).collect(),
+            shards: Shards::new(messaging.clone(), outlet.clone(), own.clone(), owner),
             outlet: outlet.clone(),
             own,
         }
@@ -160,14 +167,6 @@ impl Rooms {
         }
     }
 
-    /// Lets sockets into rooms without waiting for it.
-    pub(crate) async fn request_all(&self, entries: Vec<Entry>) {
-        for entry in entries {
-            self.send(&entry.channel.clone(), Message::Enter(entry))
-                .await;
-        }
-    }
-
     /// Takes a socket out of a room.
     pub(crate) async fn leave(&self, channel: &Channel, socket: &Socket) {
         let (done, left) = oneshot::channel();
@@ -180,17 +179,45 @@ impl Rooms {
     }
 
     /// Forgets a socket that is gone.
-    pub(crate) async fn socket_gone(&self, id: &SocketId) {
-        for shard in self.shards.iter() {
-            // A closed shard has forgotten everything.
-            let _ = shard.send(Message::Gone(*id)).await;
-        }
+    pub(crate) async fn socket_gone(&self, organization: &OrganizationId, id: &SocketId) {
+        self.shards.send(organization, Message::Gone(*id)).await;
     }
 
-    /// Gives an event to its room.
-    pub(crate) async fn deliver(&self, event: BusEvent) {
-        self.send(&event.channel.clone(), Message::Event(event))
-            .await;
+    /// Sends a socket, in its turn, an event of its own that says where it stands.
+    pub(crate) async fn tell(&self, organization: &OrganizationId, socket: Socket, packet: Packet) {
+        let message = Message::Tell(socket, packet);
+        self.shards.send(organization, message).await;
+    }
+
+    /// Gives an event to its room. Does not wait: an organization whose events come faster than they
+    /// are dealt with reads what it misses from the store.
+    pub(crate) fn deliver(&self, event: BusEvent) {
+        let organization = event.channel.organization.clone();
+        self.shards.deliver(&organization, event);
+    }
+
+    /// Events may have been lost.
+    pub(crate) fn doubt(&self) {
+        self.shards.doubt();
+    }
+
+    /// Keeps what happens in some rooms for a socket that comes back; returns when they are live.
+    pub(crate) async fn hold(&self, organization: &OrganizationId, channels: Vec<Channel>) -> Hold {
+        Hold::begin(&self.shards, organization, channels).await
+    }
+
+    /// Lets go of rooms that were held.
+    pub(crate) async fn release(&self, hold: Hold) {
+        hold.release(&self.shards).await;
+    }
+
+    /// Gives a socket its former place, with everything that it missed.
+    pub(crate) async fn resume(
+        &self,
+        hold: Hold,
+        resumption: Resumption,
+    ) -> Result<(), ResumptionFailed> {
+        hold.resume(&self.shards, resumption).await
     }
 
     /// How many sockets are in a room of this node.
@@ -201,13 +228,7 @@ impl Rooms {
     }
 
     async fn send(&self, channel: &Channel, message: Message) {
-        let mut hasher = DefaultHasher::new();
-        channel.hash(&mut hasher);
-        let index = (hasher.finish() % SHARDS as u64) as usize;
-        if let Some(shard) = self.shards.get(index) {
-            // A closed shard means that the node is stopping.
-            let _ = shard.send(message).await;
-        }
+        self.shards.send(&channel.organization, message).await;
     }
 }
 

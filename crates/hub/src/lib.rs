@@ -4,6 +4,7 @@
 
 mod measure;
 mod memory;
+pub mod order;
 mod own_devices;
 mod presence;
 mod redis;
@@ -12,6 +13,7 @@ mod tokens;
 use std::time::Duration;
 
 pub use memory::{MemoryCluster, MemoryHub};
+pub use order::LogBounds;
 pub use redis::{RedisHub, RedisOptions};
 
 /// How long a node counts as alive after it last renewed its lease.

@@ -1,11 +1,10 @@
 //! Figures of the bus.
 
-use switchboard_messaging::hub::HubResult;
 use switchboard_protocol::DeliveryClass;
 
 /// Counts a publish: `switchboard_publishes_total{class,result}`.
-pub(crate) fn published(class: DeliveryClass, result: &HubResult<()>) {
-    let result = if result.is_ok() { "ok" } else { "error" };
+pub(crate) fn published(class: DeliveryClass, is_ok: bool) {
+    let result = if is_ok { "ok" } else { "error" };
     metrics::counter!("switchboard_publishes_total", "class" => class.as_str(), "result" => result)
         .increment(1);
 }

@@ -18,11 +18,12 @@ use serde_json::value::RawValue;
 use switchboard_hub::{RedisHub, RedisOptions};
 use switchboard_messaging::clock::ManualClock;
 use switchboard_messaging::hub::{
-    Admission, BusEvent, Channel, Device, NodeInfo, PresenceChange, Room,
+    Admission, Arrival, BusEvent, Channel, Device, NodeInfo, PresenceChange, Room, SessionKey,
+    SessionRecord,
 };
 use switchboard_messaging::{Hub, Rate};
 use switchboard_protocol::{
-    DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
+    ConversationId, DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
 };
 use switchboard_testkit::redis::{PrivateRedis, fresh_prefix, url};
 use tokio::sync::mpsc;
@@ -34,7 +35,7 @@ const SLACK: Duration = Duration::from_millis(700);
 
 struct Node {
     hub: Arc<dyn Hub>,
-    events: mpsc::Receiver<BusEvent>,
+    events: mpsc::Receiver<Arrival>,
     id: String,
 }
 
@@ -61,9 +62,13 @@ impl Node {
     }
 
     async fn hears(&mut self) -> String {
-        let event = tokio::time::timeout(Duration::from_secs(10), self.events.recv());
-        let event = event.await.expect("an event should have arrived");
-        event.expect("the hub should be open").data.get().to_owned()
+        loop {
+            let arrival = tokio::time::timeout(Duration::from_secs(10), self.events.recv());
+            let arrival = arrival.await.expect("an event should have arrived");
+            if let Arrival::Event(event) = arrival.expect("the hub should be open") {
+                return event.data.get().to_owned();
+            }
+        }
     }
 
     async fn status_of(&self, user: &UserId) -> PresenceStatus {
@@ -125,6 +130,7 @@ fn event(data: &str) -> BusEvent {
         except: None,
         enters: None,
         at: Timestamp::from_millis(0),
+        position: None,
     }
 }
 
@@ -147,6 +153,34 @@ async fn make_every_kind_of_key(hub: &dyn Hub) {
     for _ in 0..3 {
         hub.take(&acme(), &alice(), "x", rate).await.unwrap();
     }
+    for rev in [2, 4] {
+        hub.publish(sequenced(rev)).await.unwrap();
+    }
+    let record = SessionRecord {
+        user: alice(),
+        socket: "socket".into(),
+        owner: "owner".into(),
+        entered: [].into(),
+        left: [].into(),
+    };
+    let key = SessionKey("secret".into());
+    hub.session_save(&acme(), &key, &record, 10_000)
+        .await
+        .unwrap();
+}
+
+/// An event with this `rev` of one conversation.
+fn sequenced(rev: i64) -> BusEvent {
+    let conversation = ConversationId(uuid::Uuid::from_u128(1));
+    BusEvent {
+        channel: Channel {
+            organization: acme(),
+            room: Room::Conversation(conversation),
+        },
+        class: DeliveryClass::Sequenced,
+        rev: Some(rev),
+        ..event("1")
+    }
 }
 
 #[tokio::test]
@@ -156,7 +190,7 @@ async fn every_key_has_a_ttl() {
     make_every_kind_of_key(&*doomed.hub).await;
     let observer = observer(&url()).await;
     let seen = ttls(&observer, &prefix).await;
-    assert_eq!(seen.len(), 7, "{seen:?}");
+    assert_eq!(seen.len(), 12, "{seen:?}");
 
     doomed.hub.leave().await.unwrap();
     let node = Node::connect(&url(), &prefix, "node").await;
@@ -200,7 +234,8 @@ async fn what_was_subscribed_to_is_heard_again_after_a_restart() {
     loop {
         let _ = b.hub.publish(event("1")).await;
         let pause = Duration::from_millis(50);
-        if let Ok(Some(heard)) = tokio::time::timeout(pause, a.events.recv()).await {
+        if let Ok(Some(Arrival::Event(heard))) = tokio::time::timeout(pause, a.events.recv()).await
+        {
             assert_eq!(heard.data.get(), "1");
             break;
         }
@@ -220,7 +255,7 @@ async fn what_is_subscribed_to_while_redis_is_down_is_heard_when_it_is_back() {
     redis.restart().await;
     let b = Node::connect(&redis.url(), "sb", "b").await;
     let patience = Instant::now() + Duration::from_secs(20);
-    while a.events.try_recv().is_err() {
+    while !matches!(a.events.try_recv(), Ok(Arrival::Event(_))) {
         b.hub.publish(event("\"other\"")).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(Instant::now() < patience, "nothing is heard");

@@ -3,6 +3,9 @@
 //!
 //! Nothing here is the only copy of a message: a hub may forget everything at any time.
 
+mod order;
+mod sessions;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -14,6 +17,9 @@ use switchboard_protocol::{
 };
 
 use crate::rate::Rate;
+
+pub use order::{Epoch, Lost, Missed, Order, Position, Published, Standing};
+pub use sessions::{Claim, SessionKey, SessionRecord, Sessions};
 
 /// What a hub method gives.
 pub type HubResult<T> = Result<T, HubError>;
@@ -78,6 +84,25 @@ pub struct BusEvent {
     pub enters: Option<Enters>,
     /// When what it tells of was stored or happened.
     pub at: Timestamp,
+    /// Its place in the organization's order, once it has one: the hub gives it, not the publisher.
+    #[serde(skip)]
+    pub position: Option<Position>,
+}
+
+impl BusEvent {
+    /// Whether it gets a place in the organization's order and is kept for those who are away.
+    /// Presence is not: it can be asked for.
+    pub fn is_ordered(&self) -> bool {
+        self.class != DeliveryClass::Volatile && self.audience.is_empty()
+    }
+}
+
+/// What comes to a node from the hub.
+#[derive(Debug)]
+pub enum Arrival {
+    Event(BusEvent),
+    /// Events may have been lost before this.
+    Doubt,
 }
 
 /// A room to be entered on receipt of an event.
@@ -90,8 +115,9 @@ pub struct Enters {
 
 /// Publish and subscribe. Every implementation is made together with the receiving end of a
 /// bounded queue, on which every event of every subscribed channel arrives, this node's own
-/// included, each publisher's in the order in which it was published. When the queue is full the
-/// hub waits for it: events are not dropped on this side.
+/// included: ordered ones ([`BusEvent::is_ordered`]) of an organization in the order of their
+/// positions, others as each publisher published them. When the queue is full the hub waits for it:
+/// events are not dropped on this side.
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Listens to these channels. They are live when this returns. After an error this node's own
@@ -101,9 +127,11 @@ pub trait Bus: Send + Sync {
     /// Stops listening.
     async fn unsubscribe(&self, channels: &[Channel]) -> HubResult<()>;
 
-    /// Sends an event to every node that listens to its channel. This node, if it listens, gets it
-    /// even when the shared memory is away; then the error says that the others did not.
-    async fn publish(&self, event: BusEvent) -> HubResult<()>;
+    /// Sends an event to every node that listens to its channel. An ordered one gets its position; one
+    /// with a `rev` goes out once, and after those before it. This node, if it listens, gets it even
+    /// when the shared memory is away, without a position; then the error says that it is not known
+    /// whether the others did.
+    async fn publish(&self, event: BusEvent) -> HubResult<Published>;
 }
 
 /// A device, as presence knows it.
@@ -252,7 +280,9 @@ pub trait Registry: Send + Sync {
 
 /// Everything that nodes share.
 #[async_trait]
-pub trait Hub: Bus + PresenceBook + TypingBook + Buckets + Registry + fmt::Debug {
+pub trait Hub:
+    Bus + Order + Sessions + PresenceBook + TypingBook + Buckets + Registry + fmt::Debug
+{
     /// Whether the shared memory answers.
     async fn ping(&self) -> HubResult<()>;
 

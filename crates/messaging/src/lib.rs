@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod auth;
+pub mod bridges;
 pub mod clock;
 mod commands;
 pub mod hub;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorObject};
 
 use crate::actor::Caller;
+use crate::bridges::Bridges;
 use crate::hub::{Admission, BusEvent, Hub};
 use crate::limits::RateTable;
 use crate::live::Live;
@@ -51,6 +52,8 @@ pub struct Messaging {
     pub rates: Live<RateTable>,
     pub presence: PresenceService,
     pub typing: TypingService,
+    /// Looks after events that came before their predecessors.
+    pub bridges: Bridges,
 }
 
 /// What a call means for the room of a conversation on the calling socket.
@@ -107,17 +110,6 @@ impl Messaging {
         let membership = self.authorize(caller, &call).await?;
         // The command or query; a command returns when its change is committed.
         self.execute(caller, call, membership).await
-    }
-
-    /// Tells the others. A failure is not the caller's: what happened is stored, and receivers
-    /// find the gap and fill it from the store.
-    pub async fn publish(&self, events: Vec<BusEvent>) {
-        for event in events {
-            if let Err(error) = self.hub.publish(event).await {
-                // The hub itself logs when it goes away, once; `publishes_total` counts these.
-                tracing::debug!(cause = error.0, "event not published");
-            }
-        }
     }
 
     async fn admit(&self, caller: &Caller, event: Option<ClientEvent>) -> Result<(), ErrorObject> {

@@ -267,6 +267,7 @@ impl PresenceService {
             except: except.map(str::to_owned),
             enters: None,
             at: self.inner.clock.now(),
+            position: None,
         })
     }
 }

@@ -6,6 +6,7 @@ use switchboard_protocol::{
 };
 
 use crate::hub::{BusEvent, Channel, Enters, Room};
+use crate::store::Change;
 
 /// A server event on its way to everybody who follows a conversation.
 pub fn to_conversation(
@@ -21,6 +22,19 @@ pub fn to_conversation(
         rev: event.rev(),
         ..base
     })
+}
+
+/// A change that was read back from the store, on its way to everybody who follows its conversation.
+pub fn change(
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    change: &Change,
+    except: Option<&str>,
+    at: Timestamp,
+) -> Result<BusEvent, ErrorObject> {
+    let event = to_conversation(organization, conversation, &change.event, except, at)?;
+    let rev = Some(change.rev);
+    Ok(BusEvent { rev, ..event })
 }
 
 /// A server event on its way to all sockets of one user, which first enter a conversation.
@@ -58,6 +72,7 @@ fn addressed(
         except: except.map(str::to_owned),
         enters: None,
         at,
+        position: None,
     })
 }
 

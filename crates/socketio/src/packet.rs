@@ -24,7 +24,8 @@ struct Encoded {
     /// `["name",…]`, with `{"_placeholder":true,"num":n}` where attachment `n` belongs.
     json: Box<str>,
     attachments: Vec<Bytes>,
-    offset: bool,
+    /// The event without the offset that ends this one.
+    bare: Option<Packet>,
     forms: Forms,
 }
 
@@ -40,7 +41,12 @@ struct Forms {
     msgpack_deflated: OnceLock<Vec<Frame>>,
     /// See [`Packet::for_recoverable`].
     guarded: OnceLock<Packet>,
+    /// See [`Packet::for_uncertain`].
+    uncertain: OnceLock<Packet>,
 }
+
+/// The offset that says that there is none to come back with.
+const NO_OFFSET: &str = "-";
 
 /// Which form of a packet a connection understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,20 +111,38 @@ impl Packet {
         Ok(Self::new(namespace, event_json(name, inner)?, attachments))
     }
 
-    /// The same event with `offset` as its last argument, which recoverable clients remember and
-    /// tell when they come back (Socket.IO's connection state recovery).
+    /// The same event with `offset` as its last argument for recoverable clients, which remember it
+    /// and tell it when they come back (Socket.IO's connection state recovery). Others get the event
+    /// as it is.
     #[must_use]
     pub fn with_offset(&self, offset: &str) -> Self {
-        let json = self.with_last_argument(&Value::from(offset).to_string());
+        let bare = self.bare();
+        let json = bare.with_last_argument(&Value::from(offset).to_string());
         Self {
             inner: Arc::new(Encoded {
-                namespace: self.inner.namespace.clone(),
+                namespace: bare.inner.namespace.clone(),
                 json: json.into(),
-                attachments: self.inner.attachments.clone(),
-                offset: true,
+                attachments: bare.inner.attachments.clone(),
+                bare: Some(bare.clone()),
                 forms: Forms::default(),
             }),
         }
+    }
+
+    /// The same event with an offset with which nobody can be recovered: for events after which it
+    /// is not known what exactly their receivers have.
+    #[must_use]
+    pub fn without_certainty(&self) -> Self {
+        let bare = self.bare();
+        let uncertain = &bare.inner.forms.uncertain;
+        uncertain
+            .get_or_init(|| bare.with_offset(NO_OFFSET))
+            .clone()
+    }
+
+    /// The event without an offset.
+    fn bare(&self) -> &Self {
+        self.inner.bare.as_ref().unwrap_or(self)
     }
 
     fn new(namespace: &str, json: String, attachments: Vec<Bytes>) -> Self {
@@ -127,7 +151,7 @@ impl Packet {
                 namespace: namespace.into(),
                 json: json.into(),
                 attachments,
-                offset: false,
+                bare: None,
                 forms: Forms::default(),
             }),
         }
@@ -158,7 +182,7 @@ impl Packet {
     /// offset (socket.io-client `lib/socket.ts`, `emitEvent`), and with a wrong one it cannot be
     /// recovered. A `null` behind the string keeps it from that.
     pub(crate) fn for_recoverable(&self) -> &Self {
-        let harmless = self.inner.offset || !self.inner.json.ends_with("\"]");
+        let harmless = self.inner.bare.is_some() || !self.inner.json.ends_with("\"]");
         if harmless {
             return self;
         }
@@ -166,6 +190,20 @@ impl Packet {
             let json = self.with_last_argument("null");
             Self::new(self.namespace(), json, self.inner.attachments.clone())
         })
+    }
+
+    /// The packet for a client that takes part in recovery but whose socket withholds offsets.
+    pub(crate) fn for_uncertain(&self) -> &Self {
+        let Some(bare) = &self.inner.bare else {
+            return self.for_recoverable();
+        };
+        let uncertain = &bare.inner.forms.uncertain;
+        uncertain.get_or_init(|| bare.with_offset(NO_OFFSET))
+    }
+
+    /// The packet for a client without recovery.
+    pub(crate) fn for_plain(&self) -> &Self {
+        self.bare()
     }
 
     /// The frames to send, in order.

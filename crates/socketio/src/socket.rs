@@ -5,7 +5,7 @@ use std::{
     hash::{Hash, Hasher},
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -60,6 +60,8 @@ struct Inner {
     phase: Mutex<Phase>,
     membership: Mutex<Membership>,
     owed: Mutex<Option<Box<Owed>>>,
+    /// See [`Socket::withhold_offsets`].
+    withheld: AtomicBool,
     /// Events that were received and whose handler has not finished.
     unhandled: AtomicUsize,
     idle: Notify,
@@ -85,6 +87,16 @@ struct Connecting {
     held_bytes: usize,
 }
 
+/// What a client is told about where it stands in the stream of events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Offsets {
+    /// It takes no part in recovery.
+    None,
+    Told,
+    /// For now it is not known where exactly it stands.
+    Withheld,
+}
+
 /// Something to send. What an event looks like depends on what its client will have been told.
 #[derive(Clone, Copy)]
 enum Sent<'a> {
@@ -93,11 +105,12 @@ enum Sent<'a> {
 }
 
 impl<'a> Sent<'a> {
-    fn frames(self, form: Form, recoverable: bool) -> &'a [Frame] {
-        match self {
-            Self::Event(packet) if recoverable => packet.for_recoverable().frames(form),
-            Self::Event(packet) => packet.frames(form),
-            Self::Frames(frames) => frames,
+    fn frames(self, form: Form, offsets: Offsets) -> &'a [Frame] {
+        match (self, offsets) {
+            (Self::Event(packet), Offsets::Told) => packet.for_recoverable().frames(form),
+            (Self::Event(packet), Offsets::Withheld) => packet.for_uncertain().frames(form),
+            (Self::Event(packet), Offsets::None) => packet.for_plain().frames(form),
+            (Self::Frames(frames), _) => frames,
         }
     }
 }
@@ -133,6 +146,7 @@ impl Socket {
             phase: Mutex::new(Phase::Connecting(Box::default())),
             membership: Mutex::default(),
             owed: Mutex::default(),
+            withheld: AtomicBool::new(false),
             unhandled: AtomicUsize::new(0),
             idle: Notify::new(),
         };
@@ -220,6 +234,20 @@ impl Socket {
             self.join(room);
         }
         Ok(())
+    }
+
+    /// While this is `true`, events reach a recoverable client with an offset with which it is not
+    /// recovered: there are others, of those that it is due, which it may not have yet.
+    pub fn withhold_offsets(&self, withhold: bool) {
+        self.inner.withheld.store(withhold, Ordering::Release);
+    }
+
+    fn offsets(&self, recoverable: bool) -> Offsets {
+        match (recoverable, self.inner.withheld.load(Ordering::Acquire)) {
+            (false, _) => Offsets::None,
+            (true, false) => Offsets::Told,
+            (true, true) => Offsets::Withheld,
+        }
     }
 
     /// Joins `room`; `false` when the socket is gone, and then nothing is left behind.
@@ -348,7 +376,7 @@ impl Socket {
                 connecting.hold(sent, form, class, limit)
             }
             Phase::Connected { pid } => {
-                let frames = sent.frames(form, pid.is_some());
+                let frames = sent.frames(form, self.offsets(pid.is_some()));
                 self.inner.session.send(frames, class)
             }
             Phase::Gone(_) => Err(SendError::Closed),
@@ -381,15 +409,15 @@ impl Socket {
             } = std::mem::take(&mut **connecting);
             let pid = pid.filter(|_| self.protocol() == Protocol::V5);
             let answer = self.connect_frame(pid.as_deref());
-            let (form, recoverable) = (self.form(), pid.is_some());
+            let (form, offsets) = (self.form(), self.offsets(pid.is_some()));
             *phase = Phase::Connected { pid };
             let mut frames = Vec::with_capacity(replay.len() + 1 + held.len());
             for packet in &replay {
-                frames.extend_from_slice(Sent::Event(packet).frames(form, recoverable));
+                frames.extend_from_slice(Sent::Event(packet).frames(form, offsets));
             }
             frames.push(answer);
             for held in &held {
-                frames.extend_from_slice(held.as_sent().frames(form, recoverable));
+                frames.extend_from_slice(held.as_sent().frames(form, offsets));
             }
             self.inner.session.send(&frames, Class::Opening)
         };
@@ -525,7 +553,12 @@ impl Connecting {
         if class == Class::Volatile {
             return Err(SendError::Closed);
         }
-        let frames = sent.frames(form, self.pid.is_some());
+        let offsets = if self.pid.is_some() {
+            Offsets::Told
+        } else {
+            Offsets::None
+        };
+        let frames = sent.frames(form, offsets);
         let size: usize = frames.iter().map(Frame::len).sum();
         if self.held_bytes > 0 && self.held_bytes + size > limit {
             return Err(SendError::Full);

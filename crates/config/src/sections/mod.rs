@@ -10,6 +10,7 @@ mod messages;
 mod presence;
 mod rate_limits;
 mod realtime;
+mod recovery;
 mod redis;
 mod shutdown;
 mod telemetry;
@@ -24,6 +25,7 @@ pub use messages::{Deletion, Messages};
 pub use presence::Presence;
 pub use rate_limits::{Preset, RateLimits};
 pub use realtime::Realtime;
+pub use recovery::Recovery;
 pub use redis::Redis;
 pub use shutdown::Shutdown;
 pub use telemetry::{LogFormat, Telemetry};
@@ -40,6 +42,7 @@ pub const SECTIONS: &[Section] = &[
     Auth::SECTION,
     Realtime::SECTION,
     Presence::SECTION,
+    Recovery::SECTION,
     RateLimits::SECTION,
     Messages::SECTION,
     Limits::SECTION,

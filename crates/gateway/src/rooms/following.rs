@@ -30,10 +30,10 @@ pub(super) struct Following {
     pub(super) early: Vec<BusEvent>,
     pub(super) members: HashSet<SocketId>,
     pub(super) newcomers: Vec<Newcomer>,
+    /// How many sockets that come back have it held.
+    pub(super) held: usize,
     /// A look at the gap, or its repair, is under way.
     pub(super) repairing: bool,
-    /// A job that subscribes it is waiting or under way.
-    pub(super) subscribing: bool,
     /// Since when nobody is in it or on the way in.
     pub(super) empty_since: Option<Instant>,
 }
@@ -80,14 +80,14 @@ impl Following {
             members: HashSet::new(),
             newcomers: Vec::new(),
             repairing: false,
-            subscribing: true,
+            held: 0,
             empty_since: None,
         }
     }
 
     /// Nobody is in it or on the way in.
     pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.newcomers.is_empty()
+        self.members.is_empty() && self.newcomers.is_empty() && self.held == 0
     }
 
     /// The last `rev` that its members have.
@@ -115,7 +115,11 @@ impl Following {
     /// Takes out the newcomers whose turn has come: they know all that was `delivered`.
     pub(super) fn take_those_in_turn(&mut self, delivered: i64) -> Vec<Entry> {
         let in_turn = |newcomer: &Newcomer| {
-            matches!(newcomer.state, Waiting::Turn) && newcomer.entry.after_rev <= delivered
+            matches!(newcomer.state, Waiting::Turn)
+                && newcomer
+                    .entry
+                    .after_rev
+                    .is_none_or(|after| after <= delivered)
         };
         let in_turn = self
             .newcomers

@@ -1,23 +1,34 @@
 //! What takes time, done beside a shard; its end is a message to the shard.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_messaging::Messaging;
-use switchboard_messaging::hub::{Channel, Room};
+use switchboard_messaging::hub::{Channel, Published, Room, Standing};
 use switchboard_messaging::store::{Change, Head};
 use switchboard_protocol::{ConversationId, OrganizationId};
+use switchboard_socketio::SocketId;
+use tokio::sync::Semaphore;
+
+use super::own::OwnChanges;
 
 /// How long an event that came early waits for the one before it, which may be on its way from
 /// another node, before the store is asked.
 pub(super) const PATIENCE: Duration = Duration::from_millis(50);
+/// The same for what the store has and the hub did not bring: it may have just been stored.
+pub(super) const LOOK_PATIENCE: Duration = Duration::from_millis(250);
 /// Pause before something that failed is tried again.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// How often a node looks whether its rooms are where the store is: an event may have been lost
 /// with the node that was to publish it, or on its way, and nothing else may come after it.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// The same while nothing comes by the hub: this is how messages get from node to node then.
+pub(super) const POLL: Duration = Duration::from_millis(800);
 /// Rooms whose heads are read at a time.
 const HEADS_AT_ONCE: usize = 500;
+/// Shards of a node that find their place at the same time: all of them may have lost it.
+const FINDING_AT_ONCE: usize = 8;
 /// Changes that are read, and then sent, at a time: far fewer than a socket's queue holds, or a long
 /// gap would cut everybody in the room as too slow.
 const AT_ONCE: i64 = 100;
@@ -27,19 +38,30 @@ const MOST_PAST: i64 = 200;
 /// How long a room stays subscribed after its last socket left: people come back.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
 
+/// Whose turn it is to do what all shards may want to do at once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(FINDING_AT_ONCE)))
+    }
+}
+
 /// The end of a job.
 #[derive(Debug)]
 pub(super) enum Done {
     /// Rooms were subscribed (or not, when the hub is away), and where they stand was read.
     Opened {
         channels: Vec<Channel>,
-        subscribed: bool,
-        heads: HashMap<ConversationId, i64>,
+        found: Found,
     },
-    /// Where the rooms stand was read.
-    Looked(Vec<Channel>, HashMap<ConversationId, i64>),
-    /// It is time to try to subscribe again.
-    RetryOpen(Channel),
+    /// Where the organization stands was read.
+    Found(Found),
+    /// What was delivered before it went out has gone out, by this offset; `None` when it could not.
+    Told(Option<u64>),
+    /// It is time to find the place.
+    Find,
     /// It is time to look whether what was missing up to a `rev` still is.
     GapDue(Channel, i64),
     /// What is missing was read; `None` when it could not be.
@@ -57,63 +79,172 @@ pub(super) enum Done {
     Closed(Channel),
 }
 
+/// Where rooms stand.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// In the store.
+    pub(super) heads: HashMap<ConversationId, i64>,
+    /// In the hub, and the rooms that it was asked for with the `rev` that was said to be delivered.
+    /// `None` when the hub is away.
+    pub(super) standing: Option<(Standing, Vec<(ConversationId, i64)>)>,
+}
+
 /// Subscribes rooms, and only then reads where they stand: everything after that comes by the hub.
-pub(super) async fn open(app: Messaging, channels: Vec<Channel>) -> Done {
-    let subscribed = match app.hub.subscribe(&channels).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(
-                cause = error.0,
-                rooms = channels.len(),
-                "rooms not subscribed"
-            );
-            false
-        }
+pub(super) async fn open(
+    app: Messaging,
+    organization: OrganizationId,
+    channels: Vec<Channel>,
+) -> Done {
+    let subscribed = subscribe(&app, &channels).await;
+    let ids = conversations(&channels);
+    let heads = heads(&app, &organization, &ids).await;
+    let delivered = heads.iter().map(|(id, rev)| (*id, *rev)).collect();
+    let standing = match subscribed {
+        true => standing(&app, &organization, delivered).await,
+        false => None,
     };
-    let heads = heads(&app, &channels).await;
-    Done::Opened {
-        channels,
-        subscribed,
-        heads,
+    let found = Found { heads, standing };
+    Done::Opened { channels, found }
+}
+
+/// Reads where conversations stand that have been delivered up to a `rev`, once everything that
+/// is wanted of the hub comes.
+pub(super) async fn find(
+    app: Messaging,
+    organization: OrganizationId,
+    delivered: Vec<(ConversationId, i64)>,
+    turns: Turns,
+) -> Done {
+    // It is never closed.
+    let _turn = turns.0.acquire().await;
+    let subscribed = subscribe(&app, &[]).await;
+    let ids: Vec<_> = delivered.iter().map(|(id, _)| *id).collect();
+    let heads = heads(&app, &organization, &ids).await;
+    let standing = match subscribed {
+        true => standing(&app, &organization, delivered).await,
+        false => None,
+    };
+    Done::Found(Found { heads, standing })
+}
+
+async fn subscribe(app: &Messaging, channels: &[Channel]) -> bool {
+    let subscribed = app.hub.subscribe(channels).await;
+    subscribed
+        .inspect_err(|error| tracing::debug!(cause = error.0, "rooms not subscribed"))
+        .is_ok()
+}
+
+async fn standing(
+    app: &Messaging,
+    organization: &OrganizationId,
+    delivered: Vec<(ConversationId, i64)>,
+) -> Option<(Standing, Vec<(ConversationId, i64)>)> {
+    let rooms: Vec<(Room, i64)> = delivered
+        .iter()
+        .map(|(id, rev)| (Room::Conversation(*id), *rev))
+        .collect();
+    match app.hub.standing(organization, &rooms).await {
+        Ok(standing) => Some((standing, delivered)),
+        Err(error) => {
+            tracing::debug!(cause = error.0, "standing of an organization not read");
+            None
+        }
     }
 }
 
-/// Reads where rooms stand.
-pub(super) async fn look(app: Messaging, channels: Vec<Channel>) -> Done {
-    let heads = heads(&app, &channels).await;
-    Done::Looked(channels, heads)
+pub(super) fn conversations(channels: &[Channel]) -> Vec<ConversationId> {
+    let conversation = |channel: &Channel| match channel.room {
+        Room::Conversation(conversation) => Some(conversation),
+        Room::Organization | Room::User(_) => None,
+    };
+    channels.iter().filter_map(conversation).collect()
 }
 
-async fn heads(app: &Messaging, channels: &[Channel]) -> HashMap<ConversationId, i64> {
+async fn heads(
+    app: &Messaging,
+    organization: &OrganizationId,
+    conversations: &[ConversationId],
+) -> HashMap<ConversationId, i64> {
     let mut heads = HashMap::new();
-    for (organization, conversations) in by_organization(channels) {
-        for some in conversations.chunks(HEADS_AT_ONCE) {
-            match app.store.heads(&organization, some).await {
-                Ok(found) => {
-                    heads.extend(
-                        found
-                            .iter()
-                            .map(|head: &Head| (head.conversation, head.rev)),
-                    );
-                }
-                Err(error) => tracing::warn!(%error, "heads of rooms not read"),
+    for some in conversations.chunks(HEADS_AT_ONCE) {
+        match app.store.heads(organization, some).await {
+            Ok(found) => {
+                let revs = found
+                    .iter()
+                    .map(|head: &Head| (head.conversation, head.rev));
+                heads.extend(revs);
             }
+            Err(error) => tracing::warn!(%error, "heads of rooms not read"),
         }
     }
     heads
 }
 
-fn by_organization(channels: &[Channel]) -> BTreeMap<OrganizationId, Vec<ConversationId>> {
-    let mut by_organization: BTreeMap<OrganizationId, Vec<ConversationId>> = BTreeMap::new();
-    for channel in channels {
-        if let Room::Conversation(conversation) = channel.room {
-            by_organization
-                .entry(channel.organization.clone())
-                .or_default()
-                .push(conversation);
+/// A conversation, the `rev` up to which its changes went out, and the one up to which they were
+/// delivered here.
+pub(super) type Ahead = (ConversationId, i64, i64);
+
+/// Publishes what was delivered here before it went out, unless whoever is to publish it just does.
+pub(super) async fn tell(
+    app: Messaging,
+    organization: OrganizationId,
+    ahead: Vec<Ahead>,
+    own: OwnChanges,
+) -> Done {
+    tokio::time::sleep(LOOK_PATIENCE).await;
+    let out = ahead.iter().map(|(id, out, _)| (*id, *out)).collect();
+    let Some((now, _)) = standing(&app, &organization, out).await else {
+        return Done::Told(None);
+    };
+    let mut floor = 0;
+    for ((conversation, _, delivered), out) in ahead.into_iter().zip(now.revs) {
+        let room = Room::Conversation(conversation);
+        let channel = Channel {
+            organization: organization.clone(),
+            room,
+        };
+        let mut after = out;
+        while after < delivered {
+            let end = delivered.min(after + AT_ONCE);
+            let Some(changes) = changes(&app, &channel, after, end).await else {
+                return Done::Told(None);
+            };
+            match publish(&app, &channel, &changes, &own).await {
+                Some(offset) => floor = floor.max(offset),
+                None => return Done::Told(None),
+            }
+            after = end;
         }
     }
-    by_organization
+    Done::Told(Some(floor))
+}
+
+/// Publishes changes that were read from the store; the greatest offset that one got, or 0.
+async fn publish(
+    app: &Messaging,
+    channel: &Channel,
+    changes: &[Change],
+    own: &OwnChanges,
+) -> Option<u64> {
+    let mut floor = 0;
+    for change in changes {
+        let maker = match channel.room {
+            Room::Conversation(conversation) => own.maker(conversation, change.rev),
+            Room::Organization | Room::User(_) => None,
+        };
+        let except = maker.as_ref().map(SocketId::as_str);
+        match app.publish_change(channel, change, except).await {
+            Ok(Published::Out(position)) => {
+                floor = floor.max(position.map_or(0, |position| position.offset));
+            }
+            Ok(Published::Known | Published::Early { .. }) => {}
+            Err(error) => {
+                tracing::debug!(cause = error.0, "a change was not published");
+                return None;
+            }
+        }
+    }
+    Some(floor)
 }
 
 /// Waits, then says so.
@@ -122,9 +253,19 @@ pub(super) async fn after(pause: Duration, done: Done) -> Done {
     done
 }
 
-/// Reads what is missing in a room, or the first part of much.
-pub(super) async fn repair(app: Messaging, channel: Channel, (after, up_to): (i64, i64)) -> Done {
+/// Reads what is missing in a room, or the first part of much, and publishes what of it never went
+/// out: its node died before it could.
+pub(super) async fn repair(
+    app: Messaging,
+    channel: Channel,
+    (after, up_to): (i64, i64),
+    own: OwnChanges,
+) -> Done {
     let changes = changes(&app, &channel, after, up_to.min(after + AT_ONCE)).await;
+    if let Some(changes) = &changes {
+        // What it comes to does not matter here: it is delivered in any case.
+        let _ = publish(&app, &channel, changes, &own).await;
+    }
     Done::Repaired(channel, changes)
 }
 

@@ -73,6 +73,11 @@ impl<T> Sequencer<T> {
         self.known
     }
 
+    /// Whether something came early and waits.
+    pub(super) fn is_ahead(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
     /// The smallest stretch, as `(after, up to)`, that holds everything missing up to a `rev`.
     pub(super) fn missing(&self, up_to: i64) -> Option<(i64, i64)> {
         let mut last = up_to.min(self.known);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use switchboard_messaging::hub::{Bus, BusEvent, Channel, HubResult};
+use switchboard_messaging::hub::{Arrival, Bus, BusEvent, Channel, HubResult, Published};
 use tokio::sync::mpsc;
 
 use super::MemoryHub;
@@ -12,12 +12,12 @@ use crate::measure;
 /// Who listens to what.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    queues: HashMap<String, mpsc::Sender<BusEvent>>,
+    queues: HashMap<String, mpsc::Sender<Arrival>>,
     listeners: HashMap<Channel, BTreeSet<String>>,
 }
 
 impl Subscriptions {
-    pub(super) fn attach(&mut self, node: &str, queue: mpsc::Sender<BusEvent>) {
+    pub(super) fn attach(&mut self, node: &str, queue: mpsc::Sender<Arrival>) {
         self.queues.insert(node.to_owned(), queue);
     }
 
@@ -43,7 +43,7 @@ impl Subscriptions {
         }
     }
 
-    fn queues_of(&self, channel: &Channel) -> Vec<(String, mpsc::Sender<BusEvent>)> {
+    fn queues_of(&self, channel: &Channel) -> Vec<(String, mpsc::Sender<Arrival>)> {
         let nodes = self.listeners.get(channel).into_iter().flatten();
         nodes
             .filter_map(|node| Some((node.clone(), self.queues.get(node)?.clone())))
@@ -69,15 +69,33 @@ impl Bus for MemoryHub {
         Ok(())
     }
 
-    async fn publish(&self, event: BusEvent) -> HubResult<()> {
-        measure::published(event.class, &Ok(()));
+    async fn publish(&self, event: BusEvent) -> HubResult<Published> {
+        measure::published(event.class, true);
+        if !event.is_ordered() {
+            self.send(event).await;
+            return Ok(Published::Out(None));
+        }
+        let _in_order = self.shared.going_out.lock().await;
+        let now = self.shared.now().as_millis();
+        let (published, out) = {
+            let state = &mut *self.shared.lock();
+            state.orders.publish(event, state.log, now)
+        };
+        for event in out {
+            self.send(event).await;
+        }
+        Ok(published)
+    }
+}
+
+impl MemoryHub {
+    async fn send(&self, event: BusEvent) {
         let queues = self.shared.lock().bus.queues_of(&event.channel);
         for (node, queue) in queues {
-            if queue.send(event.clone()).await.is_err() {
+            if queue.send(Arrival::Event(event.clone())).await.is_err() {
                 // Nobody holds the other end any more: the node is gone.
                 self.shared.lock().bus.detach(&node);
             }
         }
-        Ok(())
     }
 }

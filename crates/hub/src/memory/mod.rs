@@ -2,8 +2,10 @@
 
 mod buckets;
 mod bus;
+mod order;
 mod presence;
 mod registry;
+mod sessions;
 mod typing;
 
 use std::fmt;
@@ -11,12 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use switchboard_messaging::Clock;
-use switchboard_messaging::hub::{BusEvent, Hub, HubResult};
+use switchboard_messaging::hub::{Arrival, Hub, HubResult};
 use switchboard_protocol::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::RECEIVER_QUEUE;
 use crate::own_devices::OwnDevices;
+use crate::{LogBounds, RECEIVER_QUEUE};
 
 /// What the nodes of one process share.
 #[derive(Clone, Debug)]
@@ -33,11 +35,17 @@ pub struct MemoryHub {
 struct Shared {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Held while an ordered event gets its place and goes out, so that all nodes get those of an
+    /// organization in one order.
+    going_out: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     bus: bus::Subscriptions,
+    orders: order::Orders,
+    log: LogBounds,
+    sessions: sessions::Shelf,
     presence: presence::Users,
     typing: typing::Notes,
     buckets: buckets::Shelf,
@@ -57,12 +65,22 @@ impl Shared {
 impl MemoryCluster {
     /// An empty cluster that lives by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let state = Mutex::default();
-        Self(Arc::new(Shared { clock, state }))
+        Self(Arc::new(Shared {
+            clock,
+            state: Mutex::default(),
+            going_out: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// How much of each room is remembered for those who are away for a while.
+    #[must_use]
+    pub fn with_log(self, log: LogBounds) -> Self {
+        self.0.lock().log = log;
+        self
     }
 
     /// A node of the cluster, and the queue on which its events arrive. `node` is to be unique.
-    pub fn attach(&self, node: &str) -> (Arc<MemoryHub>, mpsc::Receiver<BusEvent>) {
+    pub fn attach(&self, node: &str) -> (Arc<MemoryHub>, mpsc::Receiver<Arrival>) {
         let (queue, events) = mpsc::channel(RECEIVER_QUEUE);
         self.0.lock().bus.attach(node, queue);
         let hub = MemoryHub {

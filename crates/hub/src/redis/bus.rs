@@ -8,7 +8,9 @@ use bytes::Bytes;
 use fred::clients::Client;
 use fred::interfaces::{EventInterface, PubsubInterface};
 use fred::types::Message;
-use switchboard_messaging::hub::{Bus, BusEvent, Channel, HubError, HubResult};
+use switchboard_messaging::hub::{
+    Arrival, Bus, BusEvent, Channel, HubError, HubResult, Position, Published,
+};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +23,7 @@ use crate::measure;
 /// The bus as the hub has it.
 pub(super) struct RedisBus {
     keys: Keys,
-    sharded: bool,
+    pub(super) sharded: bool,
     requests: mpsc::Sender<Request>,
     pub(super) local: Local,
 }
@@ -29,17 +31,17 @@ pub(super) struct RedisBus {
 /// What this node listens to, and where it hears it.
 #[derive(Clone)]
 pub(super) struct Local {
-    /// Stands before every event of this node, so that it knows its own when they come back.
+    /// Stands before every volatile event of this node, so that it knows its own when they come back.
     origin: Arc<str>,
     wanted: Arc<Mutex<HashSet<String>>>,
-    queue: mpsc::Sender<BusEvent>,
+    queue: mpsc::Sender<Arrival>,
 }
 
 impl RedisBus {
     pub(super) fn new(
         keys: Keys,
         origin: String,
-        queue: mpsc::Sender<BusEvent>,
+        queue: mpsc::Sender<Arrival>,
         sharded: bool,
     ) -> (Self, Requests) {
         let (requests, taken) = Requests::queue();
@@ -89,9 +91,11 @@ impl Local {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The event as it goes through Redis: this node's name, a line feed, the event as JSON.
+    /// A volatile event as it goes through Redis: `=`, this node's name, a line feed, the event as
+    /// JSON. An ordered one has its position in place of the first two, see `publish.lua`.
     fn encode(&self, event: &BusEvent) -> HubResult<Bytes> {
         let mut bytes = Vec::with_capacity(256 + event.data.get().len());
+        bytes.push(b'=');
         bytes.extend_from_slice(self.origin.as_bytes());
         bytes.push(b'\n');
         serde_json::to_writer(&mut bytes, event)
@@ -99,14 +103,19 @@ impl Local {
         Ok(bytes.into())
     }
 
-    /// What [`Self::encode`] encoded, unless this node did or does not listen to it any more.
+    /// What was encoded, unless it is this node's own and volatile, or nothing it listens to any more.
     fn decode(&self, message: &Message) -> Option<BusEvent> {
         let bytes = message.value.as_bytes()?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        if &bytes[..end] == self.origin.as_bytes() || !self.wants(&message.channel) {
+        if !self.wants(&message.channel) {
             return None;
         }
-        serde_json::from_slice(&bytes[end + 1..])
+        let position = match &bytes[..end] {
+            [b'=', origin @ ..] if origin == self.origin.as_bytes() => return None,
+            [b'=', ..] => None,
+            position => Some(Position::parse(std::str::from_utf8(position).ok()?)?),
+        };
+        let event: BusEvent = serde_json::from_slice(&bytes[end + 1..])
             .inspect_err(|error| {
                 let position = (error.line(), error.column());
                 tracing::warn!(
@@ -114,7 +123,21 @@ impl Local {
                     "dropped a message of another node that cannot be read"
                 );
             })
-            .ok()
+            .ok()?;
+        Some(BusEvent { position, ..event })
+    }
+
+    /// Gives this node an event of its own, if it listens.
+    async fn deliver_own(&self, name: &str, event: BusEvent) {
+        if self.wants(name) {
+            // It fails when the node has stopped listening for good; then nobody misses it.
+            let _ = self.queue.send(Arrival::Event(event)).await;
+        }
+    }
+
+    /// Tells this node that events may have been lost before what comes next.
+    pub(super) async fn doubt(&self) {
+        let _ = self.queue.send(Arrival::Doubt).await;
     }
 }
 
@@ -133,7 +156,7 @@ pub(super) async fn receive(listener: Client, local: Local, stop: CancellationTo
                 };
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    sent = local.queue.send(event) => if sent.is_err() { return },
+                    sent = local.queue.send(Arrival::Event(event)) => if sent.is_err() { return },
                 }
             }
             Err(RecvError::Lagged(events)) => {
@@ -142,6 +165,10 @@ pub(super) async fn receive(listener: Client, local: Local, stop: CancellationTo
                     events,
                     "events of other nodes came faster than they were taken"
                 );
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = local.doubt() => {}
+                }
             }
             Err(RecvError::Closed) => return,
         }
@@ -158,23 +185,34 @@ impl Bus for RedisHub {
         self.bus.want(channels, false).await
     }
 
-    async fn publish(&self, event: BusEvent) -> HubResult<()> {
-        let bus = &self.bus;
-        let (name, class) = (bus.keys.bus(&event.channel), event.class);
-        let bytes = bus.local.encode(&event)?;
-        if bus.local.wants(&name) {
-            // It fails when the node has stopped listening for good; then nobody misses it.
-            let _ = bus.local.queue.send(event).await;
-        }
-        let client = &self.link.client;
-        let result = if bus.sharded {
-            self.link
-                .run(client.spublish::<(), _, _>(name, bytes))
-                .await
+    async fn publish(&self, event: BusEvent) -> HubResult<Published> {
+        let (name, class) = (self.keys.bus(&event.channel), event.class);
+        let result = if event.is_ordered() {
+            let result = self.publish_ordered(&event).await;
+            if result.is_err() {
+                self.bus.local.deliver_own(&name, event).await;
+            }
+            result
         } else {
-            self.link.run(client.publish::<(), _, _>(name, bytes)).await
+            self.publish_volatile(name, event).await
         };
-        measure::published(class, &result);
+        measure::published(class, result.is_ok());
         result
+    }
+}
+
+impl RedisHub {
+    async fn publish_volatile(&self, name: String, event: BusEvent) -> HubResult<Published> {
+        let bytes = self.bus.local.encode(&event)?;
+        self.bus.local.deliver_own(&name, event).await;
+        let client = &self.link.client;
+        if self.bus.sharded {
+            let sending = client.spublish::<(), _, _>(name, bytes);
+            self.link.run(sending).await?;
+        } else {
+            let sending = client.publish::<(), _, _>(name, bytes);
+            self.link.run(sending).await?;
+        }
+        Ok(Published::Out(None))
     }
 }

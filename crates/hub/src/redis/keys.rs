@@ -7,7 +7,7 @@
 use std::fmt;
 
 use switchboard_messaging::Rate;
-use switchboard_messaging::hub::Channel;
+use switchboard_messaging::hub::{Channel, SessionKey};
 use switchboard_protocol::{OrganizationId, UserId};
 
 /// Names under one prefix.
@@ -53,6 +53,32 @@ impl Keys {
             organization,
             format_args!("bucket:{burst}/{per}/{user}/{bucket}"),
         )
+    }
+
+    /// Hash: the organization's epoch and last offset.
+    pub(super) fn order(&self, organization: &OrganizationId) -> String {
+        self.of(organization, format_args!("order"))
+    }
+
+    /// Hash: where a room stands in the order.
+    pub(super) fn room(&self, channel: &Channel) -> String {
+        self.of(&channel.organization, format_args!("room:{}", channel.room))
+    }
+
+    /// Stream: the last events of a room, by their offsets.
+    pub(super) fn log(&self, channel: &Channel) -> String {
+        self.of(&channel.organization, format_args!("log:{}", channel.room))
+    }
+
+    /// Hash: events of a room whose turn has not come, by `rev`.
+    pub(super) fn early(&self, channel: &Channel) -> String {
+        let room = &channel.room;
+        self.of(&channel.organization, format_args!("early:{room}"))
+    }
+
+    /// Hash: what is remembered of a client under its secret.
+    pub(super) fn session(&self, organization: &OrganizationId, key: &SessionKey) -> String {
+        self.of(organization, format_args!("session:{}", key.0))
     }
 
     /// Channel: the events of a room.
@@ -126,6 +152,10 @@ mod tests {
             keys.users_of_node(&organization, user.as_str()),
             keys.typing(&channel(Room::User(user.clone()))),
             keys.bus(&channel(Room::User(user.clone()))),
+            keys.room(&channel(Room::User(user.clone()))),
+            keys.log(&channel(Room::User(user.clone()))),
+            keys.early(&channel(Room::User(user.clone()))),
+            keys.session(&organization, &SessionKey(user.to_string())),
             keys.bucket(&organization, &user, bucket, rate),
             keys.organizations_of_node(user.as_str()),
         ]
@@ -162,8 +192,8 @@ mod tests {
             for (kind, (a, b)) in of_one.iter().zip(names(&other.0, &other.1, &other.2)).enumerate() {
                 // A bucket is named by all three, a node's organizations by one, the rest by two.
                 let same = match kind {
-                    4 => one == other,
-                    5 => one.1 == other.1,
+                    8 => one == other,
+                    9 => one.1 == other.1,
                     _ => (&one.0, &one.1) == (&other.0, &other.1),
                 };
                 prop_assert_eq!(*a == b, same, "{} and {}", a, b);
@@ -172,7 +202,7 @@ mod tests {
 
         #[test]
         fn the_hash_tag_is_always_the_organization(organization in NAME, user in NAME) {
-            for name in &names(&organization, &user, "x")[..5] {
+            for name in &names(&organization, &user, "x")[..9] {
                 prop_assert_eq!(hash_tag(name), &organization);
             }
         }

@@ -8,10 +8,12 @@ mod keys;
 mod link;
 mod make_good;
 mod options;
+mod order;
 mod presence;
 mod reaping;
 mod registry;
 mod scripts;
+mod sessions;
 mod subscriptions;
 mod typing;
 mod watch;
@@ -21,12 +23,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use switchboard_messaging::hub::{BusEvent, Hub, HubResult};
+use switchboard_messaging::hub::{Arrival, Hub, HubResult};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::options::RedisOptions;
+
+pub(crate) use self::order::new_epoch;
 
 use self::bus::RedisBus;
 use self::incarnation::Identity;
@@ -34,7 +38,7 @@ use self::keys::Keys;
 use self::link::Link;
 use self::make_good::SeenAgain;
 use crate::own_devices::OwnDevices;
-use crate::{PRESENCE_KEPT, RECEIVER_QUEUE};
+use crate::{LogBounds, PRESENCE_KEPT, RECEIVER_QUEUE};
 
 /// A node's connection to what it shares with the others.
 pub struct RedisHub {
@@ -45,6 +49,7 @@ pub struct RedisHub {
     own: OwnDevices,
     seen_again: SeenAgain,
     lease: Duration,
+    log: LogBounds,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -52,9 +57,7 @@ pub struct RedisHub {
 impl RedisHub {
     /// Connects, and gives the queue on which events arrive. Fails when Redis cannot be reached now;
     /// later it may come and go.
-    pub async fn connect(
-        options: RedisOptions,
-    ) -> HubResult<(Arc<Self>, mpsc::Receiver<BusEvent>)> {
+    pub async fn connect(options: RedisOptions) -> HubResult<(Arc<Self>, mpsc::Receiver<Arrival>)> {
         let sharded = options.config()?.server.is_clustered();
         let link = Arc::new(Link::connect(&options).await?);
         let (queue, events) = mpsc::channel(RECEIVER_QUEUE);
@@ -87,6 +90,7 @@ impl RedisHub {
             own: OwnDevices::default(),
             seen_again: SeenAgain::default(),
             lease: options.lease,
+            log: options.log,
             tasks,
             stop,
         };

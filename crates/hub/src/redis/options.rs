@@ -7,7 +7,7 @@ use fred::types::RespVersion;
 use fred::types::config::Config;
 use switchboard_messaging::hub::{HubError, HubResult};
 
-use crate::LEASE;
+use crate::{LEASE, LogBounds};
 
 /// Where Redis is, and as who to use it.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct RedisOptions {
     pub node_id: String,
     /// How long this node counts as alive after it last renewed its lease.
     pub lease: Duration,
+    /// How much of each room is remembered for those who are away for a while.
+    pub log: LogBounds,
 }
 
 impl RedisOptions {
@@ -39,6 +41,7 @@ impl RedisOptions {
             command_timeout: Duration::from_millis(500),
             node_id: node_id.to_owned(),
             lease: LEASE,
+            log: LogBounds::default(),
         }
     }
 

@@ -19,6 +19,9 @@ pub(super) struct Scripts {
     pub(super) take: Script,
     pub(super) typing_start: Script,
     pub(super) typing_stop: Script,
+    pub(super) publish: Script,
+    pub(super) standing: Script,
+    pub(super) session: Script,
 }
 
 impl Scripts {
@@ -34,6 +37,9 @@ impl Scripts {
             take: Script::from_lua(include_str!("take.lua")),
             typing_start: Script::from_lua(include_str!("typing_start.lua")),
             typing_stop: Script::from_lua(include_str!("typing_stop.lua")),
+            publish: Script::from_lua(include_str!("publish.lua")),
+            standing: Script::from_lua(include_str!("standing.lua")),
+            session: Script::from_lua(include_str!("session.lua")),
         }
     }
 }

@@ -120,6 +120,8 @@ impl Subscriptions {
 
     /// A new connection listens to nothing yet.
     async fn lost(&mut self) {
+        // Nothing of the new connection can arrive before it subscribes.
+        self.local.doubt().await;
         self.live.clear();
         self.due.extend(self.local.all_wanted());
         if self.link.probe().await.is_ok() {

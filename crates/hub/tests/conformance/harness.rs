@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use switchboard_hub::{LEASE, MemoryCluster, MemoryHub, RedisHub, RedisOptions};
+use switchboard_hub::{LEASE, LogBounds, MemoryCluster, MemoryHub, RedisHub, RedisOptions};
 use switchboard_messaging::Hub;
 use switchboard_messaging::clock::ManualClock;
 use switchboard_messaging::hub::{
-    BusEvent, Channel, Device, NodeInfo, PresenceChange, PresenceOutcome, Room,
+    Arrival, BusEvent, Channel, Device, NodeInfo, PresenceChange, PresenceOutcome, Room,
 };
 use switchboard_protocol::{
     DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
@@ -25,6 +25,14 @@ pub(crate) trait Harness {
 
     /// How long leases last here.
     fn lease(&self) -> Duration;
+
+    /// How much of each room is remembered here.
+    fn log(&self) -> LogBounds {
+        LogBounds {
+            length: 20,
+            ttl_ms: 500,
+        }
+    }
 
     /// A node that has just got its lease.
     async fn node(&self, id: &str) -> Node {
@@ -48,7 +56,7 @@ pub(crate) trait Harness {
 pub(crate) struct Node {
     pub(crate) hub: Arc<dyn Hub>,
     pub(crate) id: String,
-    events: mpsc::Receiver<BusEvent>,
+    events: mpsc::Receiver<Arrival>,
 }
 
 impl Node {
@@ -80,10 +88,13 @@ impl Node {
     }
 
     pub(crate) async fn next_event(&mut self) -> BusEvent {
-        tokio::time::timeout(Duration::from_secs(10), self.events.recv())
-            .await
-            .expect("an event should have arrived")
-            .expect("the hub should be open")
+        loop {
+            let arrival = tokio::time::timeout(Duration::from_secs(10), self.events.recv());
+            let arrival = arrival.await.expect("an event should have arrived");
+            if let Arrival::Event(event) = arrival.expect("the hub should be open") {
+                return event;
+            }
+        }
     }
 
     pub(crate) async fn change(&self, user: &UserId, change: PresenceChange) -> PresenceOutcome {
@@ -132,7 +143,9 @@ impl MemoryHarness {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::at(at(1_000_000)));
         let cluster = MemoryHub::cluster(Arc::clone(&clock) as _);
-        Self { clock, cluster }
+        let made = Self { clock, cluster };
+        let cluster = made.cluster.clone().with_log(made.log());
+        Self { cluster, ..made }
     }
 }
 
@@ -175,6 +188,7 @@ impl Harness for RedisHarness {
         let mut options = RedisOptions::new(&switchboard_testkit::redis::url(), id);
         options.key_prefix.clone_from(&self.prefix);
         options.lease = self.lease();
+        options.log = self.log();
         // Five people's tests share two cores.
         options.command_timeout = Duration::from_secs(5);
         let (hub, events) = RedisHub::connect(options).await.unwrap();
@@ -244,6 +258,7 @@ pub(crate) fn event(channel: &Channel, data: &str) -> BusEvent {
         except: None,
         enters: None,
         at: at(1_000),
+        position: None,
     }
 }
 

@@ -9,9 +9,11 @@
 mod buckets;
 mod bus;
 mod harness;
+mod order;
 mod presence;
 mod reaping;
 mod registry;
+mod sessions;
 mod typing;
 
 /// Makes of each function a test for each implementation.
@@ -47,6 +49,27 @@ conformance! {
         an_event_arrives_as_it_was_published,
         more_events_than_the_queue_holds_all_arrive,
         an_answering_hub_can_be_pinged,
+    }
+    order {
+        all_nodes_get_the_events_of_an_organization_in_one_order,
+        volatile_events_have_no_place_in_the_order,
+        a_rev_goes_out_once_and_after_those_before_it,
+        so_many_early_events_are_kept_and_not_one_more,
+        where_nothing_is_known_the_given_rev_counts,
+        organizations_have_orders_of_their_own,
+        what_went_out_after_a_position_is_remembered_in_order,
+        what_is_asked_of_another_order_is_unknown,
+        what_the_log_no_longer_has_is_unknown,
+        a_log_is_forgotten_after_its_time,
+        more_than_was_asked_for_is_too_many,
+        a_room_whose_beginning_is_not_known_replays_nothing,
+    }
+    sessions {
+        a_session_is_granted_on_another_node_as_it_was,
+        nobody_else_gets_a_session,
+        who_claimed_it_last_has_it,
+        a_session_that_was_ended_is_unknown,
+        a_session_lasts_for_as_long_as_it_is_kept_and_no_longer,
     }
     presence {
         somebody_unknown_is_offline,

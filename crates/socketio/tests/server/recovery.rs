@@ -211,9 +211,33 @@ async fn leaves_the_events_of_others_as_they_are() {
         r#"2["text","x"]"#,
         r#"2["none"]"#,
         r#"2["list",["x"]]"#,
-        r#"2["offset","x","o"]"#,
+        r#"2["offset","x"]"#,
     ] {
         assert_eq!(client.recv().await, expected);
+        assert_eq!(client.recv().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn tells_an_unusable_offset_while_offsets_are_withheld() {
+    let lab = recovering().await;
+    let mut client = lab.client().await;
+    join(&mut client, "0").await;
+    let socket = lab.io.sockets().pop().unwrap();
+    let all = async |n: usize| lab.io.broadcast("/", "early", &missed(n), None).await;
+    all(1).await;
+    socket.withhold_offsets(true);
+    all(2).await;
+    socket.withhold_offsets(false);
+    all(3).await;
+    let doubtful = missed(4).without_certainty();
+    lab.io.broadcast("/", "early", &doubtful, None).await;
+    for expected in [
+        r#"2["missed",1,"o1"]"#,
+        r#"2["missed",2,"-"]"#,
+        r#"2["missed",3,"o3"]"#,
+        r#"2["missed",4,"-"]"#,
+    ] {
         assert_eq!(client.recv().await, expected);
     }
 }

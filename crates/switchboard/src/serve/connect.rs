@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::anyhow;
 use switchboard_config::Settings;
 use switchboard_hub::{MemoryHub, RedisHub, RedisOptions};
-use switchboard_messaging::hub::{BusEvent, Hub};
+use switchboard_messaging::hub::{Arrival, Hub};
 use switchboard_messaging::store::StoreError;
 use switchboard_messaging::{Clock, Store};
 use switchboard_store::{Options, SchemaState};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::parts;
 use crate::exit::Failure;
 
 /// Pause between two tries.
@@ -100,7 +101,7 @@ pub(crate) async fn store(settings: &Settings) -> Result<Arc<dyn Store>, Failure
 }
 
 /// What all nodes share, and what it brings for this one.
-pub(crate) type Shared = (Arc<dyn Hub>, mpsc::Receiver<BusEvent>);
+pub(crate) type Shared = (Arc<dyn Hub>, mpsc::Receiver<Arrival>);
 
 /// Reaches the hub: Redis when it is configured, else one in this process.
 pub(crate) async fn hub(
@@ -110,7 +111,8 @@ pub(crate) async fn hub(
 ) -> Result<Shared, Failure> {
     let redis = &settings.redis;
     let Some(url) = &redis.url else {
-        let (hub, inbound) = MemoryHub::cluster(Arc::clone(clock)).attach(node_id);
+        let cluster = MemoryHub::cluster(Arc::clone(clock)).with_log(parts::log_bounds(settings));
+        let (hub, inbound) = cluster.attach(node_id);
         return Ok((hub, inbound));
     };
     let connected = retry(settings.general.startup_timeout, "Redis", async || {
@@ -122,6 +124,7 @@ pub(crate) async fn hub(
                 .as_ref()
                 .map(|password| password.expose().clone()),
             command_timeout: redis.command_timeout,
+            log: parts::log_bounds(settings),
             ..RedisOptions::new(url.expose(), node_id)
         })
         .await

@@ -9,6 +9,8 @@ use switchboard_config::{
     AllowQueryToken, DatabaseBackend, Deletion, Preset as PresetName, Settings,
 };
 use switchboard_gateway::{GatewayOptions, QueryToken};
+use switchboard_hub::LogBounds;
+use switchboard_messaging::bridges::Bridges;
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::PresenceService;
 use switchboard_messaging::typing::TypingService;
@@ -48,7 +50,7 @@ pub(crate) fn messaging(
         owner.clone(),
     );
     let ttl = settings.presence.typing_ttl;
-    let typing = TypingService::new(Arc::clone(&hub), Arc::clone(clock), ttl, owner);
+    let typing = TypingService::new(Arc::clone(&hub), Arc::clone(clock), ttl, owner.clone());
     Messaging {
         store,
         hub,
@@ -58,6 +60,7 @@ pub(crate) fn messaging(
         rates: Live::new(rates(settings)),
         presence,
         typing,
+        bridges: Bridges::new(owner),
     }
 }
 
@@ -88,6 +91,15 @@ pub(crate) fn rates(settings: &Settings) -> RateTable {
     RateTable::new(preset, settings.rate_limits.default.map(rate), events)
 }
 
+/// How much of each room is remembered for those who are away.
+pub(crate) fn log_bounds(settings: &Settings) -> LogBounds {
+    let recovery = &settings.recovery;
+    LogBounds {
+        length: recovery.log_length as usize,
+        ttl_ms: recovery.log_ttl.as_millis() as i64,
+    }
+}
+
 pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOptions {
     let realtime = &settings.realtime;
     GatewayOptions {
@@ -104,6 +116,7 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOpti
         },
         presence_window: settings.presence.batch_window,
         connections_per_user: settings.limits.connections_per_user as usize,
+        max_disconnection: settings.recovery.max_disconnection,
         rooms_per_socket: settings.limits.rooms_per_socket as usize,
         socketio: switchboard_socketio::Options {
             max_packet: realtime.max_packet.bytes(),

@@ -1,6 +1,7 @@
 //! What the hub did not bring, or not in time, and what newcomers lack: it is read from the store.
 
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
+use switchboard_messaging::publish;
 use switchboard_messaging::store::Change;
 use switchboard_socketio::{Packet, SocketId};
 
@@ -30,9 +31,16 @@ impl Shard {
         if let Some(sequencer) = gapped
             && !room.repairing
         {
+            // What the store has and nothing came after is most likely on its way.
+            let is_certain = self.place.is_certain() && !sequencer.is_ahead();
+            let patience = if is_certain {
+                jobs::LOOK_PATIENCE
+            } else {
+                jobs::PATIENCE
+            };
             let due = Done::GapDue(channel.clone(), sequencer.known());
             room.repairing = true;
-            self.jobs.spawn(jobs::after(jobs::PATIENCE, due));
+            self.jobs.spawn(jobs::after(patience, due));
         }
     }
 
@@ -49,8 +57,8 @@ impl Shard {
                 self.watch_gap(&channel);
             }
             Some(gap) => {
-                self.jobs
-                    .spawn(jobs::repair(self.app.clone(), channel, gap));
+                let (app, own) = (self.app.clone(), self.own.clone());
+                self.jobs.spawn(jobs::repair(app, channel, gap, own));
             }
         }
     }
@@ -77,6 +85,8 @@ impl Shard {
             };
             if let Offered::Ready(ready) = sequencer.offer(change.rev, event) {
                 metrics::counter!("switchboard_gaps_repaired_total").increment(1);
+                // It is delivered beside the order of the organization's events.
+                self.place.doubt();
                 self.deliver_all(channel, ready).await;
             }
         }
@@ -90,19 +100,10 @@ impl Shard {
         let Room::Conversation(conversation) = channel.room else {
             return None;
         };
-        let (organization, now) = (&channel.organization, self.app.clock.now());
         let maker = self.own.maker(conversation, change.rev);
-        let event = switchboard_messaging::publish::to_conversation(
-            organization,
-            conversation,
-            &change.event,
-            maker.as_ref().map(SocketId::as_str),
-            now,
-        );
-        event.ok().map(|event| BusEvent {
-            rev: Some(change.rev),
-            ..event
-        })
+        let except = maker.as_ref().map(SocketId::as_str);
+        let now = self.app.clock.now();
+        publish::change(&self.organization, conversation, change, except, now).ok()
     }
 
     /// What a newcomer lacked was read: it gets that, then what the room got meanwhile, and is in.
@@ -128,6 +129,7 @@ impl Shard {
         let Some(changes) = changes else {
             // It cannot be let in with a gap; its client reconnects and begins anew.
             entry.socket.close();
+            self.no_longer_entering(&entry.socket);
             self.forget(channel, id);
             return;
         };
@@ -141,7 +143,7 @@ impl Shard {
             }
             if let Ok(packet) = Packet::event(NAMESPACE, event.name(), event) {
                 // A socket that is gone or full is closed by the runtime.
-                let _ = entry.socket.emit(&packet);
+                let _ = entry.socket.emit(&packet.without_certainty());
             }
         }
         for (_, packet) in tail.iter().filter(|(rev, _)| *rev > up_to) {

@@ -8,7 +8,8 @@ use serde_json::json;
 use switchboard_gateway::{Gateway, GatewayOptions, Parts, QueryToken};
 use switchboard_hub::MemoryHub;
 use switchboard_messaging::auth::{AuthOptions, KeyRing, Signer, Verifier};
-use switchboard_messaging::hub::{BusEvent, Channel, NodeInfo, Registry, Room};
+use switchboard_messaging::bridges::Bridges;
+use switchboard_messaging::hub::{Arrival, Channel, NodeInfo, Registry, Room};
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::PresenceService;
 use switchboard_messaging::typing::TypingService;
@@ -42,6 +43,7 @@ pub(crate) struct Setup {
     pub(crate) presence_window: Duration,
     pub(crate) connections_per_user: usize,
     pub(crate) rooms_per_socket: usize,
+    pub(crate) max_disconnection: Duration,
 }
 
 impl Default for Setup {
@@ -55,6 +57,7 @@ impl Default for Setup {
             presence_window: Duration::from_millis(20),
             connections_per_user: 0,
             rooms_per_socket: 0,
+            max_disconnection: Duration::from_mins(1),
         }
     }
 }
@@ -98,10 +101,7 @@ impl Cluster {
         let folder = tempfile::tempdir().unwrap();
         let store = open_store(&folder).await;
         let shared = MemoryHub::cluster(Arc::clone(&setup.clock));
-        let buses: Vec<_> = (0..count)
-            .map(|_| MemoryHub::cluster(Arc::clone(&setup.clock)).attach("own"))
-            .map(|(bus, inbound)| (Ear::new(bus), inbound))
-            .collect();
+        let buses: Vec<_> = (0..count).map(|_| Ear::new()).collect();
         let ears: Vec<Arc<Ear>> = buses.iter().map(|(ear, _)| Arc::clone(ear)).collect();
         let mut nodes = Vec::new();
         for (index, (ear, inbound)) in buses.into_iter().enumerate() {
@@ -168,7 +168,7 @@ impl Node {
         id: &str,
         setup: &Setup,
         (store, hub): (Arc<FaultyStore>, Arc<FaultyHub>),
-        inbound: mpsc::Receiver<BusEvent>,
+        inbound: mpsc::Receiver<Arrival>,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let messaging = messaging(setup, (&store, &hub), &(tasks.clone(), stop.clone()));
@@ -262,6 +262,7 @@ fn messaging(
         rates: Live::new(setup.rates.clone()),
         presence,
         typing,
+        bridges: Bridges::new(owner.clone()),
     }
 }
 
@@ -273,6 +274,7 @@ fn options(id: &str, setup: &Setup) -> GatewayOptions {
         presence_window: setup.presence_window,
         connections_per_user: setup.connections_per_user,
         rooms_per_socket: setup.rooms_per_socket,
+        max_disconnection: setup.max_disconnection,
         socketio: switchboard_socketio::Options {
             send_queue: 256 * 1024,
             ..switchboard_socketio::Options::default()

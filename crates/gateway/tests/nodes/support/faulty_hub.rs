@@ -1,9 +1,10 @@
 //! A hub whose ways between the nodes can be made to lose, delay, double and reorder events, and
 //! whose calls can be made to fail.
 //!
-//! Each node has a bus of its own, which is where its own events arrive whatever happens, as
-//! [`switchboard_messaging::hub::Bus`] promises. What it publishes is carried over to the buses of
-//! the others, and that is where faults happen. Presence, typing and buckets are shared.
+//! Each node has a queue of its own, which is where its own events arrive whatever happens, as
+//! [`switchboard_messaging::hub::Bus`] promises. What it publishes is carried over to the queues of
+//! the others, and that is where faults happen; nothing has a place in an order. Presence, typing and
+//! buckets are shared.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,10 +15,12 @@ use async_trait::async_trait;
 use switchboard_hub::MemoryHub;
 use switchboard_messaging::Rate;
 use switchboard_messaging::hub::{
-    Admission, Buckets, Bus, BusEvent, Channel, Hub, HubError, HubResult, NodeInfo, PresenceBook,
-    PresenceChange, PresenceOutcome, Registry, TypingBook,
+    Admission, Arrival, Buckets, Bus, BusEvent, Channel, Claim, Hub, HubError, HubResult, Missed,
+    NodeInfo, Order, Position, PresenceBook, PresenceChange, PresenceOutcome, Published, Registry,
+    Room, SessionKey, SessionRecord, Sessions, Standing, TypingBook,
 };
 use switchboard_protocol::{OrganizationId, Presence, Timestamp, UserId};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 /// What becomes of an event on its way to another node.
@@ -53,22 +56,36 @@ impl Op {
     ];
 }
 
-/// A node's end of the ways from the others.
+/// A node's end of the ways from all.
 pub(crate) struct Ear {
-    bus: Arc<MemoryHub>,
-    channels: Mutex<HashSet<Channel>>,
+    queue: mpsc::Sender<Arrival>,
+    /// What the node wants to hear, and what of it comes from the others.
+    wanted: Mutex<HashSet<Channel>>,
+    live: Mutex<HashSet<Channel>>,
 }
 
 impl Ear {
-    pub(crate) fn new(bus: Arc<MemoryHub>) -> Arc<Self> {
-        let channels = Mutex::default();
-        Arc::new(Self { bus, channels })
+    pub(crate) fn new() -> (Arc<Self>, mpsc::Receiver<Arrival>) {
+        let (queue, inbound) = mpsc::channel(switchboard_hub::RECEIVER_QUEUE);
+        let ear = Self {
+            queue,
+            wanted: Mutex::default(),
+            live: Mutex::default(),
+        };
+        (Arc::new(ear), inbound)
+    }
+
+    async fn hear_own(&self, event: BusEvent) {
+        let wants = self.wanted.lock().unwrap().contains(&event.channel);
+        if wants {
+            let _ = self.queue.send(Arrival::Event(event)).await;
+        }
     }
 
     async fn hear(&self, event: BusEvent) {
-        let listens = self.channels.lock().unwrap().contains(&event.channel);
+        let listens = self.live.lock().unwrap().contains(&event.channel);
         if listens {
-            self.bus.publish(event).await.unwrap();
+            let _ = self.queue.send(Arrival::Event(event)).await;
         }
     }
 }
@@ -138,7 +155,7 @@ impl FaultyHub {
 
     /// Whether events of others come from this channel.
     pub(crate) fn listens_to(&self, channel: &Channel) -> bool {
-        self.own.channels.lock().unwrap().contains(channel)
+        self.own.live.lock().unwrap().contains(channel)
     }
 
     fn check(&self, op: Op) -> HubResult<()> {
@@ -180,28 +197,101 @@ impl fmt::Debug for FaultyHub {
 #[async_trait]
 impl Bus for FaultyHub {
     async fn subscribe(&self, channels: &[Channel]) -> HubResult<()> {
-        self.own.bus.subscribe(channels).await?;
+        let wanted = {
+            let mut wanted = self.own.wanted.lock().unwrap();
+            wanted.extend(channels.iter().cloned());
+            wanted.clone()
+        };
         self.check(Op::Subscribe)?;
-        let channels = channels.iter().cloned();
-        self.own.channels.lock().unwrap().extend(channels);
+        self.own.live.lock().unwrap().extend(wanted);
         Ok(())
     }
 
     async fn unsubscribe(&self, channels: &[Channel]) -> HubResult<()> {
-        self.own.bus.unsubscribe(channels).await?;
+        let stays = |channel: &Channel| !channels.contains(channel);
+        self.own.wanted.lock().unwrap().retain(stays);
         self.check(Op::Unsubscribe)?;
-        let mut listened = self.own.channels.lock().unwrap();
-        listened.retain(|channel| !channels.contains(channel));
+        self.own.live.lock().unwrap().retain(stays);
         Ok(())
     }
 
-    async fn publish(&self, event: BusEvent) -> HubResult<()> {
-        self.own.bus.publish(event.clone()).await?;
+    async fn publish(&self, event: BusEvent) -> HubResult<Published> {
+        self.own.hear_own(event.clone()).await;
         self.check(Op::Publish)?;
         for ear in &self.others {
             self.carry(&event, ear).await;
         }
-        Ok(())
+        Ok(Published::Out(None))
+    }
+}
+
+#[async_trait]
+impl Order for FaultyHub {
+    async fn standing(
+        &self,
+        organization: &OrganizationId,
+        rooms: &[(Room, i64)],
+    ) -> HubResult<Standing> {
+        self.check(Op::Publish)?;
+        // Whatever was delivered went out.
+        let position = self.shared.standing(organization, &[]).await?.position;
+        let revs = rooms.iter().map(|(_, rev)| *rev).collect();
+        Ok(Standing { position, revs })
+    }
+
+    async fn missed(
+        &self,
+        organization: &OrganizationId,
+        rooms: &[Room],
+        after: &Position,
+        limit: usize,
+    ) -> HubResult<Missed> {
+        self.shared.missed(organization, rooms, after, limit).await
+    }
+}
+
+#[async_trait]
+impl Sessions for FaultyHub {
+    async fn session_save(
+        &self,
+        organization: &OrganizationId,
+        key: &SessionKey,
+        record: &SessionRecord,
+        ttl_ms: u64,
+    ) -> HubResult<()> {
+        let shared = &self.shared;
+        shared.session_save(organization, key, record, ttl_ms).await
+    }
+
+    async fn session_keep(
+        &self,
+        sessions: &[(OrganizationId, SessionKey)],
+        ttl_ms: u64,
+    ) -> HubResult<Vec<usize>> {
+        self.shared.session_keep(sessions, ttl_ms).await
+    }
+
+    async fn session_claim(
+        &self,
+        organization: &OrganizationId,
+        key: &SessionKey,
+        user: &UserId,
+        owner: &str,
+        ttl_ms: u64,
+    ) -> HubResult<Claim> {
+        let shared = &self.shared;
+        shared
+            .session_claim(organization, key, user, owner, ttl_ms)
+            .await
+    }
+
+    async fn session_end(
+        &self,
+        organization: &OrganizationId,
+        key: &SessionKey,
+        owner: &str,
+    ) -> HubResult<()> {
+        self.shared.session_end(organization, key, owner).await
     }
 }
 
@@ -293,7 +383,6 @@ impl Hub for FaultyHub {
     }
 
     async fn close(&self) {
-        self.own.bus.close().await;
         self.shared.close().await;
     }
 }

@@ -1,0 +1,148 @@
+//! Events on their way to sockets.
+
+use switchboard_messaging::hub::{BusEvent, Channel, Room};
+use switchboard_protocol::DeliveryClass;
+use switchboard_socketio::{Packet, Socket, SocketId};
+
+use super::super::following::Phase;
+use super::super::place::Arrived;
+use super::super::sequencer::Offered;
+use super::super::{Entry, room_name};
+use super::Shard;
+use crate::NAMESPACE;
+
+impl Shard {
+    /// An event arrives from the hub.
+    pub(super) async fn event(&mut self, event: BusEvent) {
+        if event.class != DeliveryClass::Volatile {
+            let arrived = self.place.arrive(event.position.as_ref());
+            if arrived == Arrived::Again && event.rev.is_none() {
+                return;
+            }
+        }
+        self.deliver(event).await;
+        self.settle_place();
+    }
+
+    /// Brings an event into its room's order, and delivers what is due by that.
+    pub(super) async fn deliver(&mut self, event: BusEvent) {
+        let Some(room) = self.rooms.get_mut(&event.channel) else {
+            return;
+        };
+        let Some(rev) = event.rev else {
+            self.unsequenced(event).await;
+            return;
+        };
+        match (room.phase, room.sequencer.as_mut()) {
+            (Phase::Live, Some(sequencer)) => {
+                // The event itself, with its payload, moves on.
+                let channel = event.channel.clone();
+                let is_ordered = event.position.is_some();
+                match sequencer.offer(rev, event) {
+                    Offered::Duplicate => {
+                        metrics::counter!("switchboard_duplicates_dropped_total").increment(1);
+                    }
+                    Offered::Parked => {
+                        if is_ordered {
+                            // What goes out in order arrives in order, unless some of it is lost.
+                            self.place.doubt();
+                        }
+                        self.watch_gap(&channel);
+                    }
+                    Offered::Ready(ready) => self.deliver_all(&channel, ready).await,
+                }
+            }
+            (Phase::Opening, _) => room.early.push(event),
+            _ => {}
+        }
+    }
+
+    async fn unsequenced(&mut self, event: BusEvent) {
+        self.fan_out(&event).await;
+        self.keep_for_held(&event);
+        if event.enters.is_some() {
+            self.introduce(&event);
+        }
+    }
+
+    /// Delivers events in their order; whoever waited for one of them is in right after it.
+    pub(super) async fn deliver_all(&mut self, channel: &Channel, ready: Vec<(i64, BusEvent)>) {
+        for (rev, event) in ready {
+            let packet = self.fan_out(&event).await;
+            let Some(room) = self.rooms.get_mut(channel) else {
+                return;
+            };
+            if let Some(packet) = packet {
+                let except = event.except.as_deref().and_then(SocketId::parse);
+                room.keep_for_newcomers(rev, &packet, except.as_ref());
+            }
+            let in_turn = room.take_those_in_turn(rev);
+            self.keep_for_held(&event);
+            self.admit_all(channel, in_turn);
+        }
+    }
+
+    /// Lets a user's sockets follow a conversation from where they were just told that it stands.
+    fn introduce(&mut self, event: &BusEvent) {
+        let (Some(enters), Some(io)) = (event.enters, self.outlet.io()) else {
+            return;
+        };
+        let channel = Channel {
+            organization: self.organization.clone(),
+            room: Room::Conversation(enters.conversation),
+        };
+        for socket in io.sockets_in(NAMESPACE, &room_name(&event.channel)) {
+            // The one that caused it enters with its ack.
+            if event.except.as_deref() != Some(socket.id().as_str()) {
+                self.enter(Entry::after(channel.clone(), socket, enters.rev));
+            }
+        }
+    }
+
+    /// Sends a socket an event that says where it stands.
+    pub(super) fn tell(&self, socket: &Socket, packet: &Packet) {
+        // A socket that is gone or full is closed by the runtime.
+        let _ = socket.emit(&self.placed(packet));
+    }
+
+    /// An event that says how far its receivers have everything.
+    fn placed(&self, packet: &Packet) -> Packet {
+        match self.place.position() {
+            Some(position) => packet.with_offset(&position.to_string()),
+            None => packet.without_certainty(),
+        }
+    }
+
+    /// Sends an event to everybody in its room, encoded once. A large room takes several turns.
+    async fn fan_out(&mut self, event: &BusEvent) -> Option<Packet> {
+        let io = self.outlet.io()?;
+        let packet = match Packet::event(NAMESPACE, &event.name, &event.data) {
+            Ok(packet) => packet,
+            Err(error) => {
+                tracing::error!(%error, event = event.name, "event could not be encoded");
+                return None;
+            }
+        };
+        let room = room_name(&event.channel);
+        let except = event.except.as_deref().and_then(SocketId::parse);
+        let except = except.as_ref();
+        let (packet, reached) = if event.class == DeliveryClass::Volatile {
+            let reached = io
+                .broadcast_volatile(NAMESPACE, &room, &packet, except)
+                .await;
+            (packet, reached)
+        } else {
+            let packet = self.placed(&packet);
+            let reached = io.broadcast(NAMESPACE, &room, &packet, except).await;
+            (packet, reached)
+        };
+        let class = event.class.as_str();
+        metrics::counter!("switchboard_fanout_deliveries_total", "class" => class)
+            .increment(reached as u64);
+        if event.rev.is_some() {
+            metrics::histogram!("switchboard_fanout_latency_seconds")
+                .record(self.app.clock.now().since(event.at));
+        }
+        Some(packet)
+    }
+}

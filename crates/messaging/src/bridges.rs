@@ -1,0 +1,105 @@
+//! Events that came before their predecessors.
+//!
+//! Two nodes store `rev` 5 and 6 of a conversation; 6 is published first, and the hub keeps it until
+//! 5 is there. If the node that stored 5 died before it could publish it, whoever published 6 does.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Messaging;
+use crate::hub::{BusEvent, Channel, HubError, HubResult, Published, Room};
+use crate::publish;
+use crate::store::Change;
+
+/// How long a predecessor may be on its way.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Changes that are read at a time.
+const AT_ONCE: i64 = 100;
+
+/// Where the tasks run that look after such events.
+#[derive(Clone, Debug)]
+pub struct Bridges {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Bridges {
+    /// They run on `tasks` until `stop`.
+    pub fn new((tasks, stop): (TaskTracker, CancellationToken)) -> Self {
+        Self { tasks, stop }
+    }
+}
+
+impl Messaging {
+    /// Tells the others. A failure is not the caller's: what happened is stored, and receivers
+    /// find the gap and fill it from the store.
+    pub async fn publish(&self, events: Vec<BusEvent>) {
+        for event in events {
+            let (channel, rev) = (event.channel.clone(), event.rev);
+            match self.hub.publish(event).await {
+                Ok(Published::Early { after }) => self.bridge(channel, after, rev),
+                Ok(Published::Out(_) | Published::Known) => {}
+                // The hub itself logs when it goes away, once; `publishes_total` counts these.
+                Err(error) => tracing::debug!(cause = error.0, "event not published"),
+            }
+        }
+    }
+
+    /// Publishes a change that was read back from the store.
+    pub async fn publish_change(
+        &self,
+        channel: &Channel,
+        change: &Change,
+        except: Option<&str>,
+    ) -> HubResult<Published> {
+        let Room::Conversation(conversation) = channel.room else {
+            return Err(HubError("only conversations have changes".into()));
+        };
+        let now = self.clock.now();
+        let event = publish::change(&channel.organization, conversation, change, except, now);
+        let event = event.map_err(|error| HubError(error.to_string()))?;
+        self.hub.publish(event).await
+    }
+
+    fn bridge(&self, channel: Channel, after: i64, rev: Option<i64>) {
+        let Some(rev) = rev else { return };
+        let (app, stop) = (self.clone(), self.bridges.stop.clone());
+        self.bridges.tasks.spawn(async move {
+            let bridging = async {
+                tokio::time::sleep(PATIENCE).await;
+                app.publish_between(&channel, after, rev - 1).await;
+            };
+            stop.run_until_cancelled(bridging).await;
+        });
+    }
+
+    /// Publishes what lies between; what has gone out meanwhile does not go out again.
+    async fn publish_between(&self, channel: &Channel, mut after: i64, up_to: i64) {
+        let Room::Conversation(conversation) = channel.room else {
+            return;
+        };
+        while after < up_to {
+            let end = up_to.min(after + AT_ONCE);
+            let read = self
+                .store
+                .changes(&channel.organization, conversation, after, end)
+                .await;
+            let changes = match read {
+                Ok(changes) => changes,
+                Err(error) => {
+                    tracing::warn!(%error, "changes before an early one not read");
+                    return;
+                }
+            };
+            for change in &changes {
+                let published = self.publish_change(channel, change, None).await;
+                if matches!(published, Ok(Published::Out(_))) {
+                    metrics::counter!("switchboard_gaps_repaired_total").increment(1);
+                }
+            }
+            after = end;
+        }
+    }
+}
