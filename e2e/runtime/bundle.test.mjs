@@ -71,7 +71,8 @@ async function inPage({ transports, large }) {
   const heard = (emitter, name) => new Promise((done) => emitter.once(name, (...args) => done(args)));
   const socket = window.io({ transports });
   const connected = heard(socket, "connect");
-  const upgraded = transports.length > 1 ? connected.then(() => heard(socket.io.engine, "upgrade")) : connected;
+  // From the start: the poll that answers CONNECT may be the last one, and then `upgrade` comes before `connect`.
+  const upgraded = transports.length > 1 ? heard(socket.io.engine, "upgrade") : connected;
   const ticks = [];
   const all = new Promise((done) => socket.on("tick", (n) => ticks.push(n) === 500 && done()));
   await connected;
