@@ -66,6 +66,8 @@ pub(crate) struct Entry {
     /// What the socket knows already: it gets everything after this `rev`. `None`: it begins where
     /// the room stands.
     after_rev: Option<i64>,
+    /// What it is told once it follows the room.
+    announcement: Option<Packet>,
     on_entered: Option<Box<dyn FnOnce() + Send>>,
     done: Option<oneshot::Sender<()>>,
 }
@@ -95,8 +97,17 @@ impl Entry {
             channel,
             socket,
             after_rev: None,
+            announcement: None,
             on_entered: None,
             done: None,
+        }
+    }
+
+    /// What the socket is told once it follows the room, before it gets the first event.
+    pub(crate) fn announced_by(self, packet: Packet) -> Self {
+        Self {
+            announcement: Some(packet),
+            ..self
         }
     }
 

@@ -65,6 +65,7 @@ impl Newcomer {
         if matches!(self.state, Waiting::Room) {
             self.entry.entered();
             (self.entry.on_entered, self.entry.done) = (again.on_entered, again.done);
+            self.entry.announcement = self.entry.announcement.take().or(again.announcement);
         } else {
             again.entered();
         }

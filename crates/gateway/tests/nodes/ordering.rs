@@ -63,7 +63,8 @@ async fn a_lost_event_is_read_from_the_store_when_a_later_one_comes() {
     let event = bob.wait_for("message:new").await;
     assert_eq!(event.payload()["message"], first);
     assert_eq!(bob.revs_until(4).await, [3, 4]);
-    assert_eq!(counters.of(REPAIRED), 2);
+    // The third may be read together with them.
+    assert!((2..=3).contains(&counters.of(REPAIRED)));
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ impl Shard {
         let room = self.follow(&channel);
         room.empty_since = None;
         if room.members.contains(&id) {
-            entry.entered();
+            self.has_entered(&mut entry);
             return;
         }
         if let Some(earlier) = room.newcomer(&id) {
@@ -81,7 +81,6 @@ impl Shard {
             if !matches!(newcomer.state, Waiting::Room) {
                 continue;
             }
-            newcomer.entry.entered();
             let after = newcomer.entry.after_rev;
             newcomer.state = Waiting::Turn;
             if let Some(after) = after
@@ -92,6 +91,15 @@ impl Shard {
                 self.jobs
                     .spawn(jobs::past(self.app.clone(), channel.clone(), serial, span));
                 newcomer.state = Waiting::Past(Vec::new());
+            }
+            if after.is_some_and(|after| after != delivered) {
+                // The room is live, but it takes a moment until it is there.
+                let entry = &mut newcomer.entry;
+                if let Some(packet) = entry.announcement.take() {
+                    // A socket that is gone or full is closed by the runtime.
+                    let _ = entry.socket.emit(&packet.without_certainty());
+                }
+                entry.entered();
             }
             ahead = ahead.max(after);
         }
@@ -104,7 +112,7 @@ impl Shard {
     }
 
     pub(super) fn admit_all(&mut self, channel: &Channel, entries: Vec<Entry>) {
-        for entry in entries {
+        for mut entry in entries {
             let id = entry.socket.id();
             if !entry.socket.join(&room_name(channel)) {
                 self.forget(channel, &id);
@@ -112,7 +120,16 @@ impl Shard {
                 room.members.insert(id);
             }
             self.no_longer_entering(&entry.socket);
+            self.has_entered(&mut entry);
         }
+    }
+
+    /// A socket follows a room: it is told so, and whoever waited for it.
+    fn has_entered(&self, entry: &mut Entry) {
+        if let Some(packet) = entry.announcement.take() {
+            self.tell(&entry.socket, &packet);
+        }
+        entry.entered();
     }
 
     /// A socket is in one of the rooms that it was on the way into, or gave it up.

@@ -58,11 +58,12 @@ impl Shard {
     }
 
     async fn unsequenced(&mut self, event: BusEvent) {
-        self.fan_out(&event).await;
-        self.keep_for_held(&event);
         if event.enters.is_some() {
             self.introduce(&event);
+        } else {
+            self.fan_out(&event).await;
         }
+        self.keep_for_held(&event);
     }
 
     /// Delivers events in their order; whoever waited for one of them is in right after it.
@@ -82,11 +83,13 @@ impl Shard {
         }
     }
 
-    /// Lets a user's sockets follow a conversation from where they were just told that it stands.
+    /// Lets a user's sockets follow a conversation from where this event says that it stands. They are
+    /// told of it when they do: whatever comes next reaches them.
     fn introduce(&mut self, event: &BusEvent) {
         let (Some(enters), Some(io)) = (event.enters, self.outlet.io()) else {
             return;
         };
+        let Some(packet) = encode(event) else { return };
         let channel = Channel {
             organization: self.organization.clone(),
             room: Room::Conversation(enters.conversation),
@@ -94,7 +97,8 @@ impl Shard {
         for socket in io.sockets_in(NAMESPACE, &room_name(&event.channel)) {
             // The one that caused it enters with its ack.
             if event.except.as_deref() != Some(socket.id().as_str()) {
-                self.enter(Entry::after(channel.clone(), socket, enters.rev));
+                let entry = Entry::after(channel.clone(), socket, enters.rev);
+                self.enter(entry.announced_by(packet.clone()));
             }
         }
     }
@@ -116,13 +120,7 @@ impl Shard {
     /// Sends an event to everybody in its room, encoded once. A large room takes several turns.
     async fn fan_out(&mut self, event: &BusEvent) -> Option<Packet> {
         let io = self.outlet.io()?;
-        let packet = match Packet::event(NAMESPACE, &event.name, &event.data) {
-            Ok(packet) => packet,
-            Err(error) => {
-                tracing::error!(%error, event = event.name, "event could not be encoded");
-                return None;
-            }
-        };
+        let packet = encode(event)?;
         let room = room_name(&event.channel);
         let except = event.except.as_deref().and_then(SocketId::parse);
         let except = except.as_ref();
@@ -145,4 +143,12 @@ impl Shard {
         }
         Some(packet)
     }
+}
+
+fn encode(event: &BusEvent) -> Option<Packet> {
+    Packet::event(NAMESPACE, &event.name, &event.data)
+        .inspect_err(
+            |error| tracing::error!(%error, event = event.name, "event could not be encoded"),
+        )
+        .ok()
 }
