@@ -7,7 +7,7 @@
 # It installs what is missing if it may (as root, or by sudo without a password), and else prints the
 # commands to run. With nothing missing it says nothing and takes a fraction of a second.
 #
-# It never starts, stops or changes a Redis or PostgreSQL of this machine: the tests start servers of
+# It never starts, stops or changes a Redis, PostgreSQL or nginx of this machine: the tests start servers of
 # their own, on free ports, in temporary folders. See install_quietly for how the packages are kept
 # from starting theirs.
 set -euo pipefail
@@ -31,6 +31,9 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 
 has_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 
+# Debian's /usr/sbin is on the PATH of root alone.
+has_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
+
 has_chromium() { have chromium || have chromium-browser || have google-chrome; }
 
 has_node() {
@@ -51,6 +54,7 @@ packages_for_test() {
     have setpriv || echo util-linux
     have redis-server || echo redis-server
     has_postgres || echo postgresql
+    has_nginx || echo nginx
     has_chromium || echo chromium
     node_packages
 }
@@ -70,8 +74,8 @@ tidy_up() {
 }
 trap tidy_up EXIT
 
-# Debian's `postgresql` makes a cluster on port 5432 and starts it, and `redis-server` starts a service
-# on 6379. Nobody asked for either. For the time of the installation only, a file next to
+# Debian's `postgresql` makes a cluster on port 5432 and starts it, `redis-server` starts a service on
+# 6379 and nginx one on 80. Nobody asked for any. For the time of the installation only, a file next to
 # createcluster.conf says that no cluster is to be made, and a policy-rc.d, which is how Debian asks
 # whether a service may be started, says no; one that the machine already has is left as it is.
 install_quietly() {

@@ -18,9 +18,12 @@ async function pass(files, env) {
   return code === 0;
 }
 
-/** The tests of the socket door: all files but the browser's, and one that is about clusters alone. */
+/** Tests that are about clusters alone. */
+const ofClusters = ["kill-node.test.mjs", "forwarding.test.mjs"];
+
+/** The tests of the socket door: all files but the browser's. */
 async function socketTests(mode) {
-  const isElsewhere = (name) => name.startsWith("playground") || (mode !== "cluster" && name.startsWith("kill-node"));
+  const isElsewhere = (name) => name.startsWith("playground") || (mode !== "cluster" && ofClusters.includes(name));
   const isTest = (name) => name.endsWith(".test.mjs") && !isElsewhere(name);
   const here = (await readdir(FOLDER)).filter(isTest);
   const contract = (await readdir(`${FOLDER}contract`)).filter(isTest).map((name) => `contract/${name}`);

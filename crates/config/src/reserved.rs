@@ -34,14 +34,6 @@ pub const RESERVED: &[Reserved] = &[
         paths: &["http.tls_cert_file", "http.tls_key_file"],
     },
     Reserved {
-        feature: "forwarding between nodes",
-        paths: &[
-            "admin.advertise",
-            "admin.cluster_secret",
-            "admin.cluster_secret_file",
-        ],
-    },
-    Reserved {
         feature: "fetching public keys from a URL",
         paths: &["auth.jwks_url"],
     },

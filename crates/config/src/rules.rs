@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::sections::{Algorithm, AllowQueryToken, Environment};
 use crate::settings::Settings;
 use crate::source::Remark;
-use crate::values::{DatabaseBackend, Origin};
+use crate::values::{DatabaseBackend, Origin, Secret};
 
 /// The fewest bytes that an HMAC secret should have: the output of SHA-256 (RFC 7518, 3.2).
 const SECRET_BYTES: usize = 32;
@@ -23,9 +23,12 @@ pub(crate) fn check(settings: &Settings, mistakes: Vec<Remark>) -> (Vec<Remark>,
     rules.signing_keys();
     rules.algorithms();
     rules.public_key_file();
-    rules.secret_length();
+    let Settings { auth, admin, .. } = settings;
+    rules.secret_length("auth.secret", auth.secret.as_ref());
+    rules.secret_length("admin.cluster_secret", admin.cluster_secret.as_ref());
     rules.listeners();
     rules.shared_database();
+    rules.forwarding();
     rules.query_token();
     (rules.mistakes, rules.warnings)
 }
@@ -132,17 +135,17 @@ impl Rules<'_> {
         }
     }
 
-    fn secret_length(&mut self) {
-        let Some(secret) = &self.settings.auth.secret else {
+    fn secret_length(&mut self, key: &str, secret: Option<&Secret<String>>) {
+        let Some(secret) = secret else {
             return;
         };
         let bytes = secret.expose().len();
         if bytes < SECRET_BYTES {
             let reason = format!("has {bytes} bytes, fewer than {SECRET_BYTES}");
             if self.production() {
-                self.refuse(&["auth.secret", "environment"], &reason);
+                self.refuse(&[key, "environment"], &reason);
             } else {
-                self.warn("auth.secret", &format!("{reason}; production refuses it"));
+                self.warn(key, &format!("{reason}; production refuses it"));
             }
         }
     }
@@ -166,6 +169,35 @@ impl Rules<'_> {
             self.warn(
                 "database.url",
                 "SQLite cannot be shared by the nodes that redis.url connects; use PostgreSQL",
+            );
+        }
+    }
+
+    /// What keeps nodes from forwarding requests to each other.
+    fn forwarding(&mut self) {
+        let Settings { auth, admin, .. } = self.settings;
+        if self.settings.redis.url.is_none() {
+            return;
+        }
+        let listen = admin.listen.ip();
+        if admin.cluster_secret.is_none() && auth.secret.is_none() {
+            self.warn(
+                "admin.cluster_secret",
+                "is not set, and neither is auth.secret: long-polling requests that reach the wrong \
+                 node are not forwarded",
+            );
+        } else if admin.advertise.is_none() && listen.is_unspecified() {
+            self.warn(
+                "admin.advertise",
+                "is not set, and admin.listen does not say how others reach this node: long-polling \
+                 requests that reach the wrong node are not forwarded; set it to something like \
+                 http://10.0.0.7:9090",
+            );
+        } else if admin.advertise.is_none() && listen.is_loopback() && self.production() {
+            self.warn(
+                "admin.advertise",
+                "is not set, and admin.listen is reached from this machine only: nodes on others \
+                 cannot forward to this one",
             );
         }
     }

@@ -89,6 +89,6 @@ fn an_empty_section_of_reserved_keys_is_no_warning() {
 
 #[test]
 fn a_warning_does_not_tell_the_value_of_a_secret() {
-    let warning = the_warning("[admin]\ncluster_secret = \"hunter2\"\n", &[]);
+    let warning = the_warning("[notifications]\nwebhook_secret = \"hunter2\"\n", &[]);
     assert!(!warning.to_string().contains("hunter2"), "{warning}");
 }

@@ -79,6 +79,22 @@ fn production_refuses_any_origin() {
 }
 
 #[test]
+fn production_refuses_a_cluster_secret_of_31_bytes_and_takes_one_of_32() {
+    let with = |secret| {
+        reasons(&[
+            ("ENVIRONMENT", "production"),
+            ("AUTH__SECRET", SECRET),
+            ("ADMIN__CLUSTER_SECRET", secret),
+        ])
+    };
+    assert_eq!(with(SECRET), [""; 0]);
+    assert_eq!(
+        with(&SECRET[1..]),
+        ["admin.cluster_secret: has 31 bytes, fewer than 32"]
+    );
+}
+
+#[test]
 fn production_refuses_a_secret_of_31_bytes_and_takes_one_of_32() {
     let with = |secret| reasons(&[("ENVIRONMENT", "production"), ("AUTH__SECRET", secret)]);
     assert_eq!(with(SECRET), [""; 0]);
@@ -172,12 +188,49 @@ fn an_admin_listener_that_others_can_reach_is_worth_a_warning() {
 
 #[test]
 fn several_nodes_on_sqlite_are_worth_a_warning() {
-    const REDIS: (&str, &str) = ("REDIS__URL", "redis://h:6379");
-    assert_eq!(warnings(&[REDIS]), ["database.url"]);
-    assert_eq!(
-        warnings(&[REDIS, ("DATABASE__URL", "postgres://h/sb")]),
-        [""; 0]
-    );
+    let cluster = [REDIS, ("AUTH__SECRET", SECRET)];
+    assert_eq!(warnings(&cluster), ["database.url"]);
+    let [redis, secret] = cluster;
+    assert_eq!(warnings(&[redis, secret, POSTGRES]), [""; 0]);
+}
+
+const REDIS: (&str, &str) = ("REDIS__URL", "redis://h:6379");
+const POSTGRES: (&str, &str) = ("DATABASE__URL", "postgres://h/sb");
+
+/// The keys that a cluster with these variables is warned of, without those of other rules.
+fn forwarding_warnings(variables: &[(&str, &str)]) -> Vec<String> {
+    let mut all = vec![REDIS, POSTGRES];
+    all.extend(variables);
+    let mut keys = warnings(&all);
+    keys.retain(|key| key != "admin.listen");
+    keys
+}
+
+#[test]
+fn a_cluster_without_any_secret_is_warned_that_it_does_not_forward() {
+    let own = ("ADMIN__CLUSTER_SECRET", SECRET);
+    assert_eq!(forwarding_warnings(&[]), ["admin.cluster_secret"]);
+    assert_eq!(forwarding_warnings(&[own]), [""; 0]);
+    assert_eq!(forwarding_warnings(&[("AUTH__SECRET", SECRET)]), [""; 0]);
+    assert_eq!(warnings(&[]), [""; 0], "a node that is alone needs nothing");
+}
+
+#[test]
+fn a_node_that_does_not_know_how_others_reach_it_is_warned() {
+    let secret = ("AUTH__SECRET", SECRET);
+    let advertise = ("ADMIN__ADVERTISE", "http://10.0.0.7:9090");
+    let production = ("ENVIRONMENT", "production");
+    let with = |more: &[(&str, &str)]| forwarding_warnings(&[&[secret], more].concat());
+    for everywhere in ["0.0.0.0:9090", "[::]:9090"] {
+        let listen = ("ADMIN__LISTEN", everywhere);
+        assert_eq!(with(&[listen]), ["admin.advertise"]);
+        assert_eq!(with(&[listen, advertise]), [""; 0]);
+    }
+    assert_eq!(with(&[("ADMIN__LISTEN", "10.0.0.7:9090")]), [""; 0]);
+    // Several nodes on one machine are for trying things out.
+    assert_eq!(with(&[]), [""; 0]);
+    assert_eq!(with(&[production]), ["admin.advertise"]);
+    assert_eq!(with(&[production, advertise]), [""; 0]);
 }
 
 #[test]

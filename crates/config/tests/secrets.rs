@@ -76,7 +76,13 @@ fn every_secret_and_every_url_can_come_from_a_file() {
         .collect();
     assert_eq!(
         secret_keys,
-        ["database.url", "redis.url", "redis.password", "auth.secret"]
+        [
+            "admin.cluster_secret",
+            "database.url",
+            "redis.url",
+            "redis.password",
+            "auth.secret"
+        ]
     );
 }
 
@@ -113,6 +119,7 @@ fn debugging_settings_tells_no_secret() {
     let settings = settings(&[
         ("SWITCHBOARD__AUTH__SECRET", SECRET),
         ("SWITCHBOARD__REDIS__URL", "redis://:hunter2@h:6379"),
+        ("SWITCHBOARD__ADMIN__CLUSTER_SECRET", "hunter2"),
     ]);
     let told = format!("{settings:?}");
     assert!(

@@ -57,6 +57,8 @@ impl Node {
             version: "1".into(),
             started_at: Timestamp::from_millis(0),
             connections: 0,
+            address: None,
+            route: String::new(),
         };
         self.hub.renew_lease(&info).await.unwrap()
     }

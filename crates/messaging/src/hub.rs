@@ -256,6 +256,14 @@ pub struct NodeInfo {
     pub version: String,
     pub started_at: Timestamp,
     pub connections: u64,
+    /// Where the others send requests for its sessions: `http://host:port`. `None` when it takes
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What the ids of its sessions begin with; new with each start. Empty when nodes of its version
+    /// know nothing of it.
+    #[serde(default)]
+    pub route: String,
 }
 
 /// Which nodes there are.
@@ -288,4 +296,17 @@ pub trait Hub:
 
     /// Flushes what is under way and closes the connections.
     async fn close(&self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_knows_nothing_of_forwarding_is_a_node_all_the_same() {
+        let told =
+            r#"{"id":"a","version":"0","startedAt":"2026-01-01T00:00:00.000Z","connections":1}"#;
+        let node: NodeInfo = serde_json::from_str(told).unwrap();
+        assert_eq!((node.address, node.route), (None, String::new()));
+    }
 }

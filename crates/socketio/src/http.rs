@@ -5,9 +5,9 @@ mod polling;
 mod query;
 mod websocket;
 
-use std::{convert::Infallible, future::ready, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{convert::Infallible, future::ready, pin::Pin, sync::Arc};
 
-use axum::{body::Body, extract::ConnectInfo};
+use axum::body::Body;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 
@@ -15,7 +15,6 @@ use crate::{
     Application, Protocol, RemoteAddr, Transport, bundle,
     compression::Encoding,
     ids::EngineId,
-    listen::Peer,
     registry::Registry,
     session::{Opening, Session},
 };
@@ -61,8 +60,15 @@ pub(crate) fn serve<A: Application>(
     }
 }
 
-/// Some HTTP clients offer other protocols (`h2c`) with every request.
-fn wants_websocket(headers: &HeaderMap) -> bool {
+/// The session that the query of a request names, as the server reads it: for layers that decide by
+/// it before the server does.
+pub fn session_id(query: &str) -> Option<&str> {
+    query::value(query, "sid").filter(|sid| !sid.is_empty())
+}
+
+/// Whether a request is for a WebSocket. Some HTTP clients offer other protocols (`h2c`) with every
+/// request.
+pub fn wants_websocket(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::UPGRADE)
         .iter()
@@ -167,27 +173,11 @@ fn opening(registry: &Registry, request: &Request<Body>, query: &Query) -> Openi
             .collect::<Vec<_>>()
     };
     Opening {
-        remote_addr: remote_addr(request),
+        remote_addr: RemoteAddr::of(request.extensions()).map(|remote| remote.0),
         headers: registry.options.headers.iter().flat_map(kept).collect(),
         query: request.uri().query().unwrap_or_default().into(),
         base64: query.base64,
     }
-}
-
-fn remote_addr(request: &Request<Body>) -> Option<SocketAddr> {
-    let extensions = request.extensions();
-    let told = extensions.get::<RemoteAddr>().map(|remote| remote.0);
-    let peer = || {
-        extensions
-            .get::<ConnectInfo<Peer>>()
-            .map(|info| info.0.addr())
-    };
-    let plain = || {
-        extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0)
-    };
-    told.or_else(peer).or_else(plain)
 }
 
 /// The packet that opens a session.

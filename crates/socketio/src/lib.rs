@@ -33,6 +33,7 @@ pub use application::{
 };
 pub use bundle::ClientBundle;
 pub use engine::{EngineConnection, EngineMessage};
+pub use http::{session_id, wants_websocket};
 pub use ids::SocketId;
 pub use io::{ConnectionCount, Io, Pace};
 pub use options::{Cookie, Options};

@@ -8,17 +8,32 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::http::{Request, Response};
-use axum::body::Body;
+use ::http::{Extensions, Request, Response};
+use axum::{body::Body, extract::ConnectInfo};
 use tower::Service;
 
-use crate::{Application, Io, Options, http, registry::Registry};
+use crate::{Application, Io, Options, http, listen::Peer, registry::Registry};
 
 /// Request extension that names the client's address, for layers that know better than the
 /// socket (a proxy's header). Without it the address is axum's
 /// `ConnectInfo<`[`listen::Peer`](crate::listen::Peer)`>` or else `ConnectInfo<SocketAddr>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteAddr(pub SocketAddr);
+
+impl RemoteAddr {
+    /// The client's address, from whichever of these extensions there is.
+    pub fn of(extensions: &Extensions) -> Option<Self> {
+        let peer = || {
+            let info = extensions.get::<ConnectInfo<Peer>>();
+            info.map(|info| Self(info.0.addr()))
+        };
+        let plain = || {
+            let info = extensions.get::<ConnectInfo<SocketAddr>>();
+            info.map(|info| Self(info.0))
+        };
+        extensions.get().copied().or_else(peer).or_else(plain)
+    }
+}
 
 /// A Socket.IO server for one [`Application`]; a clone is the same server.
 pub struct Server<A: Application> {

@@ -1,6 +1,7 @@
 //! `switchboard serve`: the life of a node, from first to last.
 
 pub(crate) mod connect;
+mod forwarding;
 mod keeper;
 mod origins;
 mod parts;
@@ -8,7 +9,6 @@ mod reload;
 mod signals;
 mod welcome;
 
-use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use switchboard_api::admin::{self, Admin};
 use switchboard_api::health::{Health, Lifecycle, Phase};
 use switchboard_api::playground::{self, DevelopmentTokens};
 use switchboard_config::{Environment, Loaded, Settings};
+use switchboard_forward::Route;
 use switchboard_gateway::Gateway;
 use switchboard_messaging::{Clock, Messaging, SystemClock};
 use switchboard_socketio::{Io, listen};
@@ -31,18 +32,34 @@ use crate::commands::load;
 use crate::exit::{Done, Failure};
 use crate::keys;
 
+use forwarding::Place;
+
 /// What a running node consists of.
 struct Node {
     settings: Settings,
     messaging: Messaging,
     gateway: Gateway,
+    place: Place,
     lifecycle: Lifecycle,
     /// Owner of every task but the listeners', and the signal that ends them.
     tasks: TaskTracker,
     stop: CancellationToken,
-    /// Owner of the listeners' tasks, and the signal that makes them take no more.
-    listeners: TaskTracker,
-    stop_listening: CancellationToken,
+    listeners: Listeners,
+}
+
+/// Owner of the listeners' tasks, and the signal that makes them take no more.
+#[derive(Default)]
+struct Listeners {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Listeners {
+    fn serve(&self, tcp: TcpListener, routes: Router) {
+        let options = listen::Options::default();
+        let serving = listen::serve(tcp, routes, options, self.stop.clone());
+        self.tasks.spawn(serving);
+    }
 }
 
 pub(crate) fn run(options: &ConfigFile) -> Done {
@@ -91,6 +108,7 @@ async fn start(
     metrics: Metrics,
 ) -> Result<(Node, welcome::Welcome, reload::Reload), Failure> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let route = Route::of_random(rand::random());
     let node_id = parts::node_id(&settings);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
@@ -108,7 +126,7 @@ async fn start(
     let owner = (tasks.clone(), stop.clone());
     let messaging = parts::messaging(&settings, (store, hub), &clock, owner);
     let gateway = Gateway::new(
-        parts::gateway_options(&settings, &node_id),
+        parts::gateway_options(&settings, &node_id, route),
         switchboard_gateway::Parts {
             messaging: messaging.clone(),
             verifier: verifier.clone(),
@@ -121,20 +139,25 @@ async fn start(
     // 4. The node's place among the others, before it has sockets that they could ask about.
     let lifecycle = Lifecycle::default();
     let health = parts::health(&settings, &node_id, &messaging, &lifecycle);
-    let keeper = keeper::Keeper::new(health.clone(), &messaging, gateway.io(), metrics.clone());
+    let listeners = Listeners::default();
+    let owner = (&listeners.tasks, &listeners.stop);
+    let place = Place::new(&settings, (route, &admin), &messaging, owner);
+    let known = (&messaging, &place);
+    let keeper = keeper::Keeper::new(health.clone(), known, gateway.io(), metrics.clone());
     keeper.keep_place().await;
     tasks.spawn(keeper.run(stop.clone()));
 
     // 5. The listeners: probes first, then the public.
-    let (listeners, stop_listening) = (TaskTracker::new(), CancellationToken::new());
     let origins = switchboard_messaging::Live::new(origins::Origins::new(&settings));
     let signer = keys::signer(&settings, secret.as_ref()).map(Arc::new);
     let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
-    let routes = public_routes(&settings, &gateway, &origins, signer, &clock);
+    let sockets = origins::guard(place.around(gateway.service()), &origins);
+    let routes = public_routes(&settings, sockets, signer, &clock);
     let shown = switchboard_messaging::Live::new(settings.render_show());
-    let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone());
-    serve_admin(admin, admin_routes, &listeners, stop_listening.clone());
-    serve_public(public, routes, &listeners, stop_listening.clone());
+    let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone())
+        .merge(place.entrance(gateway.service()));
+    listeners.serve(admin, admin_routes);
+    listeners.serve(public, routes);
     lifecycle.enter(Phase::Ready);
     tracing::info!(node = node_id, "ready");
 
@@ -143,11 +166,11 @@ async fn start(
         settings,
         messaging,
         gateway,
+        place,
         lifecycle,
         tasks,
         stop,
         listeners,
-        stop_listening,
     };
     Ok((node, welcome, reload))
 }
@@ -158,24 +181,25 @@ async fn stop(node: Node) {
         settings,
         messaging,
         gateway,
+        place,
         lifecycle,
         tasks,
         stop,
         listeners,
-        stop_listening,
     } = node;
     let grace = settings.shutdown.grace;
     // 1. Balancers send nobody new.
     lifecycle.enter(Phase::Draining);
     tracing::info!("draining");
     // 2. Calls in flight are answered, and sockets closed so that they come back elsewhere.
-    gateway
-        .drain(parts::drain_spread(&settings), settings.shutdown.drain)
-        .await;
+    let spread = parts::drain_spread(&settings);
+    let own = gateway.drain(spread, settings.shutdown.drain);
+    tokio::join!(own, place.drain());
     // 3. No more requests; those under way finish.
-    stop_listening.cancel();
-    listeners.close();
-    if tokio::time::timeout(grace, listeners.wait()).await.is_err() {
+    listeners.stop.cancel();
+    listeners.tasks.close();
+    let listening = tokio::time::timeout(grace, listeners.tasks.wait());
+    if listening.await.is_err() {
         tracing::warn!("requests were still under way at the end of the grace");
     }
     // 4. The node's own tasks end.
@@ -200,12 +224,10 @@ async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, F
 
 fn public_routes(
     settings: &Settings,
-    gateway: &Gateway,
-    origins: &switchboard_messaging::Live<origins::Origins>,
+    sockets: Router,
     signer: Option<Arc<switchboard_messaging::auth::Signer>>,
     clock: &Arc<dyn Clock>,
 ) -> Router {
-    let sockets = origins::guard(gateway.service(), origins);
     if settings.general.environment != Environment::Development {
         return sockets;
     }
@@ -234,18 +256,4 @@ fn admin_routes(
         ),
         configuration: Arc::new(move || shown.get().as_ref().clone()),
     })
-}
-
-fn serve_public(
-    tcp: TcpListener,
-    routes: Router,
-    listeners: &TaskTracker,
-    stop: CancellationToken,
-) {
-    listeners.spawn(listen::serve(tcp, routes, listen::Options::default(), stop));
-}
-
-fn serve_admin(tcp: TcpListener, routes: Router, listeners: &TaskTracker, stop: CancellationToken) {
-    let serving = axum::serve(tcp, routes).with_graceful_shutdown(stop.cancelled_owned());
-    listeners.spawn(serving.into_future());
 }

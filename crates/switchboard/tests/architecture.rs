@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 /// Every crate of ours, and those of ours that it may depend on.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("protocol", &[]),
     ("socketio", &[]),
     ("telemetry", &[]),
@@ -17,12 +17,14 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("store", &["messaging", "protocol"]),
     ("hub", &["messaging", "protocol"]),
     ("gateway", &["messaging", "protocol", "socketio"]),
+    ("forward", &["messaging", "protocol", "socketio"]),
     ("api", &["messaging", "protocol", "telemetry"]),
     (
         "switchboard",
         &[
             "api",
             "config",
+            "forward",
             "gateway",
             "hub",
             "messaging",
@@ -38,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 const KEPT_INSIDE: [(&str, &[&str]); 3] = [
     ("sqlx", &["store", "testkit"]), // the testkit creates the tests' databases
     ("fred", &["hub"]),
-    ("hyper", &["socketio"]),
+    ("hyper", &["socketio", "forward"]), // servers and, between nodes, clients,
 ];
 
 /// Whose tests may put `store` and `hub` together, as the binary does; nothing ships with them.

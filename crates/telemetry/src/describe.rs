@@ -168,6 +168,18 @@ pub const METRICS: &[MetricInfo] = &[
         &["status"],
         "Users with a socket on this node, by presence as far as the node heard.",
     ),
+    counter(
+        names::FORWARDED_REQUESTS_TOTAL,
+        &["kind", "result"],
+        "Requests for sessions of other nodes, by kind (`poll`, `post`, `upgrade`) and by what became of \
+         them: `ok` (the other node answered, whatever it said), `gone` (it is not there any more), \
+         `refused` (it does not share this node's cluster secret, or clock), `error` (the connection broke).",
+    ),
+    gauge(
+        names::FORWARDED_WEBSOCKETS,
+        &[],
+        "WebSockets that clients have opened at this node for sessions of other nodes.",
+    ),
     gauge(names::REDIS_UP, &[], "1 while Redis answers, else 0."),
     gauge(
         names::POSTGRES_UP,

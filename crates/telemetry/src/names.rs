@@ -36,6 +36,10 @@ pub const RATE_LIMITED_TOTAL: &str = "switchboard_rate_limited_total";
 pub const AUTH_FAILURES_TOTAL: &str = "switchboard_auth_failures_total";
 /// Gauge `{status}`: users by presence.
 pub const PRESENCE_USERS: &str = "switchboard_presence_users";
+/// Counter `{kind, result}`: requests that came to the wrong node.
+pub const FORWARDED_REQUESTS_TOTAL: &str = "switchboard_forwarded_requests_total";
+/// Gauge: WebSockets of other nodes' sessions.
+pub const FORWARDED_WEBSOCKETS: &str = "switchboard_forwarded_websockets";
 /// Gauge: 1 while Redis answers.
 pub const REDIS_UP: &str = "switchboard_redis_up";
 /// Gauge: 1 while PostgreSQL answers.

@@ -70,6 +70,8 @@ impl Node {
             version: "1.2.3".into(),
             started_at: at(7),
             connections,
+            address: Some("http://10.0.0.7:9090".into()),
+            route: "node-1".into(),
         };
         self.hub.renew_lease(&info).await.unwrap()
     }

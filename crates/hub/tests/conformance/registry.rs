@@ -32,6 +32,8 @@ pub(crate) async fn a_renewed_lease_carries_the_new_figures(cluster: &impl Harne
     assert_eq!(nodes[0].connections, 34);
     assert_eq!(nodes[0].version, "1.2.3");
     assert_eq!(nodes[0].started_at, at(7));
+    assert_eq!(nodes[0].address.as_deref(), Some("http://10.0.0.7:9090"));
+    assert_eq!(nodes[0].route, "node-1");
 }
 
 pub(crate) async fn a_node_that_leaves_is_gone_at_once(cluster: &impl Harness) {

@@ -17,13 +17,7 @@ impl Query {
     /// Any revision but 4 is taken for 3, and the first of several values counts, as in the
     /// JavaScript server. None of these values needs percent-encoding.
     pub(super) fn parse(query: &str) -> Self {
-        let value = |name: &str| {
-            query
-                .split('&')
-                .filter_map(|pair| pair.split_once('='))
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value)
-        };
+        let value = |name: &str| value(query, name);
         Self {
             protocol: match value("EIO") {
                 Some("4") => Protocol::V5,
@@ -34,13 +28,17 @@ impl Query {
                 Some("websocket") => Some(Transport::WebSocket),
                 _ => None,
             },
-            sid: value("sid")
-                .filter(|sid| !sid.is_empty())
-                .map(str::to_owned),
+            sid: super::session_id(query).map(str::to_owned),
             base64: value("b64").is_some_and(|flag| !flag.is_empty()),
             jsonp: value("j").map(str::to_owned),
         }
     }
+}
+
+/// The first value of this name.
+pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use switchboard_socketio::{Io, Transport};
 use switchboard_telemetry::{Metrics, names};
 use tokio_util::sync::CancellationToken;
 
+use super::forwarding::Place;
+
 /// A third of the lease is 5 s; a little less leaves room for a slow answer.
 const EVERY: Duration = Duration::from_secs(4);
 
@@ -19,18 +21,25 @@ pub(crate) struct Keeper {
     started_at: Timestamp,
     messaging: Messaging,
     io: Io,
+    place: Place,
     health: Health,
     metrics: Metrics,
 }
 
 impl Keeper {
-    pub(crate) fn new(health: Health, messaging: &Messaging, io: Io, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        health: Health,
+        (messaging, place): (&Messaging, &Place),
+        io: Io,
+        metrics: Metrics,
+    ) -> Self {
         let started_at = messaging.clock.now();
         let messaging = messaging.clone();
         Self {
             started_at,
             messaging,
             io,
+            place: place.clone(),
             health,
             metrics,
         }
@@ -49,8 +58,11 @@ impl Keeper {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             connections,
+            address: self.place.address(),
+            route: self.place.route.as_str().to_owned(),
         };
         self.messaging.presence.keep_place(&info).await;
+        self.place.refresh().await;
     }
 
     /// Does the rounds until `stop`.

@@ -8,6 +8,7 @@ use switchboard_api::health::{Health, Lifecycle};
 use switchboard_config::{
     AllowQueryToken, DatabaseBackend, Deletion, Preset as PresetName, Settings,
 };
+use switchboard_forward::Route;
 use switchboard_gateway::{GatewayOptions, QueryToken};
 use switchboard_hub::LogBounds;
 use switchboard_messaging::bridges::Bridges;
@@ -100,7 +101,7 @@ pub(crate) fn log_bounds(settings: &Settings) -> LogBounds {
     }
 }
 
-pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOptions {
+pub(crate) fn gateway_options(settings: &Settings, node_id: &str, route: Route) -> GatewayOptions {
     let realtime = &settings.realtime;
     GatewayOptions {
         node_id: node_id.to_owned(),
@@ -125,6 +126,7 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str) -> GatewayOpti
             connect_timeout: realtime.connect_timeout,
             send_queue: realtime.send_queue.bytes(),
             compression: realtime.compression,
+            engine_id_prefix: route.as_str().to_owned(),
             ..switchboard_socketio::Options::default()
         },
     }

@@ -186,6 +186,8 @@ impl Node {
             version: "test".to_owned(),
             started_at: setup.clock.now(),
             connections: 0,
+            address: None,
+            route: String::new(),
         };
         hub.renew_lease(&lease).await.unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
