@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod auth;
+pub mod circuit;
 pub mod clock;
 mod commands;
 pub mod hub;
@@ -20,6 +21,7 @@ pub mod store;
 pub mod typing;
 
 pub use actor::{Actor, Caller};
+pub use circuit::Circuit;
 pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use hub::Hub;
 pub use live::Live;
