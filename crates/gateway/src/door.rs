@@ -14,14 +14,14 @@ use switchboard_messaging::store::Viewer;
 use switchboard_messaging::{Live, Messaging, Outcome, RoomEffect};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
-use switchboard_protocol::{ClientEvent, ConversationId, ErrorObject, ServerEvent};
+use switchboard_protocol::{ClientEvent, ConversationId, ErrorCode, ErrorObject, ServerEvent};
 use switchboard_socketio::{
     Ack, Application, DisconnectReason, Event, Handshake, Packet, Refusal, Socket, SocketId,
 };
 
 use crate::expiry::Expiry;
 use crate::rooms::{Entry, Rooms, room_name};
-use crate::session::Session;
+use crate::session::{InRooms, Session};
 use crate::{GatewayOptions, NAMESPACE, handshake};
 
 /// What the Socket.IO runtime hands its sockets to.
@@ -86,7 +86,11 @@ impl Door {
             }
         };
         Ok(Opened {
-            session: Session::new(actor, socket.id().to_string()),
+            session: Session::new(
+                actor,
+                socket.id().to_string(),
+                Some(Arc::new(InRooms(socket.clone()))),
+            ),
             opening,
         })
     }
@@ -216,6 +220,13 @@ impl Application for Door {
             .as_ref()
             .map_or_else(|error| error.code.as_str(), |_| "ok");
         metrics::counter!("switchboard_connects_total", "result" => result).increment(1);
+        if let Err(error) = &opened
+            && error.code == ErrorCode::Unavailable
+        {
+            // A refusal would be the end of it: stock clients do not try again after one. Cut off,
+            // they come back by themselves, later each time.
+            socket.close();
+        }
         opened.map_err(|error| Refusal {
             message: error.code.as_str().to_owned(),
             data: serde_json::to_value(&error).unwrap_or_default(),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::NAMESPACE;
-use crate::presence_fanout::PresenceBatch;
+use crate::presence_fanout::{PresenceBatch, Told};
 use crate::rooms::{Entry, Rooms, room_name};
 
 /// Takes events from the hub until it closes or `stop`.
@@ -21,7 +21,7 @@ pub(crate) async fn run(
     presence_window: Duration,
     stop: CancellationToken,
 ) {
-    let mut batch = PresenceBatch::default();
+    let (mut batch, mut told) = (PresenceBatch::default(), Told::default());
     let mut due: Option<Instant> = None;
     loop {
         tokio::select! {
@@ -34,7 +34,7 @@ pub(crate) async fn run(
                 Some(event) => deliver(event, &rooms, &io).await,
             },
             () = sleep_until(due) => {
-                std::mem::take(&mut batch).deliver(&io);
+                std::mem::take(&mut batch).deliver(&io, &mut told);
                 due = None;
             }
             () = stop.cancelled() => return,

@@ -20,7 +20,7 @@ pub mod session;
 pub mod store;
 pub mod typing;
 
-pub use actor::{Actor, Caller};
+pub use actor::{Actor, Caller, Following};
 pub use circuit::Circuit;
 pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use hub::Hub;

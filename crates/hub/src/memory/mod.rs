@@ -1,10 +1,10 @@
 //! The hub of a single process. Several logical nodes may share it, as tests do.
 
-mod buckets;
+pub(crate) mod buckets;
 mod bus;
 mod presence;
 mod registry;
-mod typing;
+pub(crate) mod typing;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

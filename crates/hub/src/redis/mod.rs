@@ -1,6 +1,7 @@
 //! The hub of a cluster, in Redis 7 or what speaks its protocol: alone, behind Sentinel, or as a
 //! Redis Cluster.
 
+mod alone;
 mod buckets;
 mod bus;
 mod incarnation;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use switchboard_messaging::Circuit;
 use switchboard_messaging::hub::{BusEvent, Hub, HubResult};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -28,11 +30,12 @@ use tokio_util::task::TaskTracker;
 
 pub use self::options::RedisOptions;
 
+use self::alone::Alone;
 use self::bus::RedisBus;
 use self::incarnation::Identity;
 use self::keys::Keys;
 use self::link::Link;
-use self::make_good::SeenAgain;
+use self::make_good::{SeenAgain, Unsettled};
 use crate::own_devices::OwnDevices;
 use crate::{PRESENCE_KEPT, RECEIVER_QUEUE};
 
@@ -43,7 +46,9 @@ pub struct RedisHub {
     bus: RedisBus,
     identity: Identity,
     own: OwnDevices,
+    alone: Alone,
     seen_again: SeenAgain,
+    unsettled: Unsettled,
     lease: Duration,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -85,7 +90,9 @@ impl RedisHub {
             bus,
             identity,
             own: OwnDevices::default(),
+            alone: Alone::new(options.clock),
             seen_again: SeenAgain::default(),
+            unsettled: Unsettled::default(),
             lease: options.lease,
             tasks,
             stop,
@@ -113,6 +120,10 @@ impl Drop for RedisHub {
 impl Hub for RedisHub {
     async fn ping(&self) -> HubResult<()> {
         self.link.probe().await
+    }
+
+    fn circuit(&self) -> Option<&Circuit> {
+        Some(&self.link.circuit)
     }
 
     async fn close(&self) {

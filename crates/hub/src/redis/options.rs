@@ -1,11 +1,13 @@
 //! What a connection to Redis needs to know.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fred::types::RespVersion;
 use fred::types::config::Config;
 use switchboard_messaging::hub::{HubError, HubResult};
+use switchboard_messaging::{Clock, SystemClock};
 
 use crate::LEASE;
 
@@ -26,6 +28,8 @@ pub struct RedisOptions {
     pub node_id: String,
     /// How long this node counts as alive after it last renewed its lease.
     pub lease: Duration,
+    /// What the node goes by while Redis, whose time counts, is away.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl RedisOptions {
@@ -39,6 +43,7 @@ impl RedisOptions {
             command_timeout: Duration::from_millis(500),
             node_id: node_id.to_owned(),
             lease: LEASE,
+            clock: Arc::new(SystemClock),
         }
     }
 

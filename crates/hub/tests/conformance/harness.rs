@@ -108,6 +108,7 @@ impl Node {
             .presence_of(&acme(), &users)
             .await
             .unwrap()
+            .presences
             .remove(0)
     }
 

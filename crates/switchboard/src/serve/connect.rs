@@ -28,7 +28,9 @@ pub(crate) async fn within<T>(
 ) -> Result<T, Failure> {
     let tried = retry(patience, what, async || match attempt().await {
         Ok(done) => Ok(Ok(done)),
-        Err(StoreError::Unavailable(cause)) => Err(cause),
+        Err(error @ (StoreError::Unavailable(_) | StoreError::CircuitOpen)) => {
+            Err(error.to_string())
+        }
         Err(error) => Ok(Err(error)),
     });
     Ok(tried.await?.map_err(|error| anyhow!("{what}: {error}"))?)
@@ -122,6 +124,7 @@ pub(crate) async fn hub(
                 .as_ref()
                 .map(|password| password.expose().clone()),
             command_timeout: redis.command_timeout,
+            clock: Arc::clone(clock),
             ..RedisOptions::new(url.expose(), node_id)
         })
         .await

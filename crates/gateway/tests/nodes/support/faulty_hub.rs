@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use switchboard_hub::MemoryHub;
 use switchboard_messaging::Rate;
 use switchboard_messaging::hub::{
-    Admission, Buckets, Bus, BusEvent, Channel, Hub, HubError, HubResult, NodeInfo, PresenceBook,
-    PresenceChange, PresenceOutcome, Registry, TypingBook,
+    Admission, Buckets, Bus, BusEvent, Channel, Hub, HubError, HubResult, NodeInfo, PresenceAnswer,
+    PresenceBook, PresenceChange, PresenceOutcome, Registry, TypingBook,
 };
 use switchboard_protocol::{OrganizationId, Presence, Timestamp, UserId};
 use tokio_util::task::TaskTracker;
@@ -224,7 +224,7 @@ impl PresenceBook for FaultyHub {
         &self,
         organization: &OrganizationId,
         users: &[UserId],
-    ) -> HubResult<Vec<Presence>> {
+    ) -> HubResult<PresenceAnswer> {
         self.check(Op::Presence)?;
         self.shared.presence_of(organization, users).await
     }
