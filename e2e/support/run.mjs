@@ -18,9 +18,10 @@ async function pass(files, env) {
   return code === 0;
 }
 
-/** The tests of the socket door: all files but the browser's, and one that is about clusters alone. */
+/** The tests of the socket door: all files but the browser's, and those that are about clusters alone. */
 async function socketTests(mode) {
-  const isElsewhere = (name) => name.startsWith("playground") || (mode !== "cluster" && name.startsWith("kill-node"));
+  const elsewhere = mode === "cluster" ? /^playground/ : /^(playground|kill-node|degraded)/;
+  const isElsewhere = (name) => elsewhere.test(name);
   const isTest = (name) => name.endsWith(".test.mjs") && !isElsewhere(name);
   const here = (await readdir(FOLDER)).filter(isTest);
   const contract = (await readdir(`${FOLDER}contract`)).filter(isTest).map((name) => `contract/${name}`);
