@@ -17,12 +17,13 @@ export class Cluster {
   /**
    * @param name what its logs are called, should a test fail
    * @param env  settings of its nodes besides the necessary ones
+   * @param through gets the URL of a server that the nodes use, and gives the one by which they do
    */
-  static async start(name, { mode = MODE, env = {} } = {}) {
+  static async start(name, { mode = MODE, env = {}, through = (url) => url } = {}) {
     const cluster = new Cluster(name, mode);
     cluster.folder = await mkdtemp(join(tmpdir(), "switchboard-e2e-"));
     try {
-      await (mode === "cluster" ? cluster.#startTwo(env) : cluster.#startOne(env));
+      await (mode === "cluster" ? cluster.#startTwo(env, through) : cluster.#startOne(env));
     } catch (error) {
       cluster.failed = true;
       await cluster.stop();
@@ -50,15 +51,15 @@ export class Cluster {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  async #startTwo(env) {
+  async #startTwo(env, through) {
     const servers = await startServers();
     this.undo.push(servers.stop);
     const database = await createDatabase(servers.postgres);
     this.undo.push(database.drop);
     this.database = database.url;
     this.env = {
-      SWITCHBOARD__DATABASE__URL: database.url,
-      SWITCHBOARD__REDIS__URL: servers.redis,
+      SWITCHBOARD__DATABASE__URL: await through(database.url),
+      SWITCHBOARD__REDIS__URL: await through(servers.redis),
       SWITCHBOARD__REDIS__KEY_PREFIX: `e2e-${randomBytes(6).toString("hex")}`,
       SWITCHBOARD__AUTH__SECRET: this.secret,
       ...env,

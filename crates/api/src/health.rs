@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use switchboard_messaging::{Hub, Store};
+use switchboard_messaging::{Circuit, Clock, Hub, Store};
+use switchboard_protocol::Timestamp;
 
 /// A dependency that has not answered by then does not answer. Probes commonly wait for a second,
 /// and a database that hangs must not make them fail.
@@ -55,6 +56,15 @@ pub struct Dependency {
     pub ok: bool,
     /// How long the answer took.
     pub latency_ms: f64,
+    /// Where the circuit before it is: `closed`, `half-open` or `open`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<&'static str>,
+    /// Since when the node does without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// How a node is.
@@ -80,6 +90,7 @@ pub struct Health {
     pub store: (&'static str, Arc<dyn Store>),
     /// The shared memory and what kind it is.
     pub hub: (&'static str, Arc<dyn Hub>),
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Health {
@@ -87,12 +98,14 @@ impl Health {
     pub async fn report(&self) -> Report {
         let store = async { self.store.1.ping().await.is_ok() };
         let hub = async { self.hub.1.ping().await.is_ok() };
-        let (store, hub) = tokio::join!(
+        let (mut store, mut hub) = tokio::join!(
             asked("database", self.store.0, store),
             asked("hub", self.hub.0, hub)
         );
+        self.explain(&mut store, self.store.1.circuit());
+        self.explain(&mut hub, self.hub.1.circuit());
         let dependencies = vec![store, hub];
-        let degraded = dependencies.iter().any(|dependency| !dependency.ok);
+        let degraded = self.is_degraded() || dependencies.iter().any(|dependency| !dependency.ok);
         let (status, node) = (self.lifecycle.phase(), self.node.clone());
         Report {
             status,
@@ -100,6 +113,28 @@ impl Health {
             node,
             version: self.version,
             dependencies,
+        }
+    }
+}
+
+impl Health {
+    /// Whether the node does without something now. Nobody is asked.
+    pub fn is_degraded(&self) -> bool {
+        let circuits = [self.store.1.circuit(), self.hub.1.circuit()];
+        circuits
+            .iter()
+            .flatten()
+            .any(|circuit| circuit.outage().is_some())
+    }
+
+    fn explain(&self, dependency: &mut Dependency, circuit: Option<&Circuit>) {
+        let Some(circuit) = circuit else { return };
+        dependency.circuit = Some(circuit.phase().as_str());
+        if let Some(outage) = circuit.outage() {
+            let lasts = i64::try_from(outage.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+            let now = self.clock.now().as_millis();
+            dependency.since = Some(Timestamp::from_millis(now.saturating_sub(lasts)));
+            dependency.why = Some(outage.why);
         }
     }
 }
@@ -119,5 +154,8 @@ async fn asked(
         kind,
         ok,
         latency_ms,
+        circuit: None,
+        since: None,
+        why: None,
     }
 }

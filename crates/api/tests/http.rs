@@ -48,6 +48,7 @@ async fn node(folder: &tempfile::TempDir) -> (Lifecycle, Health) {
         version: "1",
         store: ("sqlite", store),
         hub: ("memory", hub),
+        clock: Arc::new(SystemClock),
     };
     (lifecycle, health)
 }

@@ -13,7 +13,7 @@ use switchboard_messaging::store::Viewer;
 use switchboard_messaging::{Actor, Live, Messaging, Outcome, RoomEffect};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
-use switchboard_protocol::{ClientEvent, ConversationId, ErrorObject, ServerEvent};
+use switchboard_protocol::{ClientEvent, ConversationId, ErrorCode, ErrorObject, ServerEvent};
 use switchboard_socketio::{
     Ack, Application, DisconnectReason, Event, Handshake, Packet, Refusal, Socket, SocketId,
 };
@@ -22,7 +22,7 @@ use crate::expiry::Expiry;
 use crate::present::Present;
 use crate::recovering::{Recovered, RecoveryFailure, new_key};
 use crate::rooms::{Entry, Rooms, room_name};
-use crate::session::Session;
+use crate::session::{InRooms, Session};
 use crate::sessions::Sessions;
 use crate::{GatewayOptions, NAMESPACE, handshake};
 
@@ -108,7 +108,11 @@ impl Door {
         let owner = self.new_owner();
         let key = self.keep(viewer, socket, &owner, &rooms).await;
         Ok(Opened {
-            session: Session::new(actor, socket.id().to_string()),
+            session: Session::new(
+                actor,
+                socket.id().to_string(),
+                Some(Arc::new(InRooms(socket.clone()))),
+            ),
             to_enter: rooms.clone(),
             rooms,
             total_unread: opening.total_unread,
@@ -274,6 +278,13 @@ impl Application for Door {
             .as_ref()
             .map_or_else(|error| error.code.as_str(), |_| "ok");
         metrics::counter!("switchboard_connects_total", "result" => result).increment(1);
+        if let Err(error) = &opened
+            && error.code == ErrorCode::Unavailable
+        {
+            // A refusal would be the end of it: stock clients do not try again after one. Cut off,
+            // they come back by themselves, later each time.
+            socket.close();
+        }
         opened.map_err(|error| Refusal {
             message: error.code.as_str().to_owned(),
             data: serde_json::to_value(&error).unwrap_or_default(),

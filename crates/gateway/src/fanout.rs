@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::presence_fanout::PresenceBatch;
+use crate::presence_fanout::{PresenceBatch, Told};
 use crate::present::{Present, SESSION_TAKEN};
 use crate::rooms::Rooms;
 
@@ -21,7 +21,7 @@ pub(crate) async fn run(
     presence_window: Duration,
     stop: CancellationToken,
 ) {
-    let mut batch = PresenceBatch::default();
+    let (mut batch, mut told) = (PresenceBatch::default(), Told::default());
     let mut due: Option<Instant> = None;
     loop {
         tokio::select! {
@@ -38,7 +38,7 @@ pub(crate) async fn run(
                 },
             },
             () = sleep_until(due) => {
-                std::mem::take(&mut batch).deliver(&io);
+                std::mem::take(&mut batch).deliver(&io, &mut told);
                 due = None;
             }
             () = stop.cancelled() => return,

@@ -5,13 +5,77 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use serde_json::value::RawValue;
-use switchboard_messaging::hub::{BusEvent, Channel};
+use switchboard_messaging::hub::{BusEvent, Channel, Room};
 use switchboard_messaging::presence::PRESENCE_EVENT;
-use switchboard_protocol::{OrganizationId, Presence, UserId};
+use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, UserId};
 use switchboard_socketio::{Io, Packet, Socket};
 
 use crate::NAMESPACE;
 use crate::rooms::room_name;
+
+/// Users of whom it is remembered what was told. When there are more, all are forgotten: then a
+/// change may be told twice, and none is lost.
+const MOST_TOLD: usize = 65_536;
+
+/// What this node's sockets were last told of users. The same may come again: from a node that has
+/// told its own sockets while the others could not be reached, and tells all of it afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Told(HashMap<(OrganizationId, UserId), Last>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Last {
+    status: PresenceStatus,
+    custom_status: Option<String>,
+    /// Nobody but the user's own devices was told.
+    only_own: bool,
+}
+
+/// Who hears of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    Everybody,
+    ButOwn,
+    Nobody,
+}
+
+impl Told {
+    /// Who of its audience an event is news to; they are told.
+    fn hearing(&mut self, event: &BusEvent) -> Hearing {
+        let Some(presence) = presence_of(&event.data) else {
+            return Hearing::Nobody;
+        };
+        if self.0.len() >= MOST_TOLD {
+            self.0.clear();
+        }
+        let only_own = matches!(&event.audience[..], [Room::User(_)]);
+        let who = (event.channel.organization.clone(), presence.user_id);
+        let last = Last {
+            status: presence.status,
+            custom_status: presence.custom_status,
+            only_own,
+        };
+        match self.0.entry(who) {
+            Entry::Vacant(place) => {
+                place.insert(last);
+                Hearing::Everybody
+            }
+            Entry::Occupied(mut place) => {
+                let before = place.get();
+                let same =
+                    before.status == last.status && before.custom_status == last.custom_status;
+                let hearing = match (same, before.only_own, only_own) {
+                    (false, ..) => Hearing::Everybody,
+                    (true, true, false) => Hearing::ButOwn,
+                    (true, ..) => Hearing::Nobody,
+                };
+                if hearing != Hearing::Nobody {
+                    place.insert(last);
+                }
+                hearing
+            }
+        }
+    }
+}
 
 /// Changes that wait for the end of the batch window.
 #[derive(Debug, Default)]
@@ -27,7 +91,7 @@ type Share = (Socket, Vec<usize>);
 impl PresenceBatch {
     /// Adds a change; it takes the place of an earlier one of the same user.
     pub(crate) fn add(&mut self, event: BusEvent) {
-        let Some(user) = user_of(&event.data) else {
+        let Some(user) = presence_of(&event.data).map(|presence| presence.user_id) else {
             tracing::error!("a presence change names no user");
             return;
         };
@@ -47,11 +111,15 @@ impl PresenceBatch {
         }
     }
 
-    /// Sends every socket its share, encoding each distinct share once.
-    pub(crate) fn deliver(self, io: &Io) {
+    /// Sends every socket its share of what is news, encoding each distinct share once.
+    pub(crate) fn deliver(self, io: &Io, told: &mut Told) {
         let mut shares: HashMap<String, Share> = HashMap::new();
         for (index, event) in self.events.iter().enumerate() {
-            for socket in audience(event, io) {
+            let hearing = told.hearing(event);
+            if hearing == Hearing::Nobody {
+                continue;
+            }
+            for socket in audience(event, hearing, io) {
                 let id = socket.id().to_string();
                 let share = &mut shares.entry(id).or_insert_with(|| (socket, Vec::new())).1;
                 if share.last() != Some(&index) {
@@ -81,8 +149,27 @@ impl PresenceBatch {
 }
 
 /// The sockets that an event is for; some may come more than once.
-fn audience<'a>(event: &'a BusEvent, io: &'a Io) -> impl Iterator<Item = Socket> + 'a {
+fn audience<'a>(
+    event: &'a BusEvent,
+    hearing: Hearing,
+    io: &'a Io,
+) -> impl Iterator<Item = Socket> + 'a {
     let organization = &event.channel.organization;
+    let own = |room: &&Room| matches!(room, Room::User(_));
+    let own_room = event.audience.iter().find(own).map(|room| {
+        room_name(&Channel {
+            organization: organization.clone(),
+            room: room.clone(),
+        })
+    });
+    let is_told = move |socket: &Socket| {
+        let is_own = || {
+            own_room
+                .as_ref()
+                .is_some_and(|own| socket.rooms().contains(own))
+        };
+        hearing == Hearing::ButOwn && is_own()
+    };
     event
         .audience
         .iter()
@@ -92,10 +179,79 @@ fn audience<'a>(event: &'a BusEvent, io: &'a Io) -> impl Iterator<Item = Socket>
         })
         .flat_map(|channel| io.sockets_in(NAMESPACE, &room_name(&channel)))
         .filter(|socket| event.except.as_deref() != Some(socket.id().as_str()))
+        .filter(move |socket| !is_told(socket))
 }
 
-fn user_of(presence: &RawValue) -> Option<UserId> {
-    serde_json::from_str::<Presence>(presence.get())
-        .ok()
-        .map(|presence| presence.user_id)
+fn presence_of(data: &RawValue) -> Option<Presence> {
+    serde_json::from_str(data.get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchboard_messaging::presence::organization_channel;
+    use switchboard_protocol::{DeliveryClass, Timestamp};
+
+    const OWN_ONLY: usize = 0;
+
+    fn change(status: PresenceStatus, conversations: usize) -> BusEvent {
+        let user_id = UserId::new("alice").unwrap();
+        let conversation = |n| {
+            let id = format!("01890000-0000-7000-8000-{n:012}");
+            Room::Conversation(id.parse().unwrap())
+        };
+        let mut audience: Vec<Room> = (0..conversations).map(conversation).collect();
+        audience.push(Room::User(user_id.clone()));
+        let presence = Presence {
+            status,
+            ..Presence::unknown(user_id)
+        };
+        BusEvent {
+            channel: organization_channel(&OrganizationId::new("acme").unwrap()),
+            audience,
+            name: PRESENCE_EVENT.to_owned(),
+            data: serde_json::value::to_raw_value(&presence).unwrap(),
+            class: DeliveryClass::Logged,
+            rev: None,
+            except: None,
+            enters: None,
+            at: Timestamp::default(),
+            position: None,
+        }
+    }
+
+    #[test]
+    fn what_was_told_is_no_news_until_something_else_was() {
+        let mut told = Told::default();
+        let (online, offline) = (PresenceStatus::Online, PresenceStatus::Offline);
+        let hearings = [online, online, offline, offline, online]
+            .map(|status| told.hearing(&change(status, 2)));
+        assert_eq!(
+            hearings,
+            [
+                Hearing::Everybody,
+                Hearing::Nobody,
+                Hearing::Everybody,
+                Hearing::Nobody,
+                Hearing::Everybody
+            ]
+        );
+    }
+
+    #[test]
+    fn what_only_the_own_devices_were_told_is_news_to_the_others_once() {
+        let mut told = Told::default();
+        let online = PresenceStatus::Online;
+        let hearings =
+            [OWN_ONLY, OWN_ONLY, 2, 2].map(|others| told.hearing(&change(online, others)));
+        assert_eq!(
+            hearings,
+            [
+                Hearing::Everybody,
+                Hearing::Nobody,
+                Hearing::ButOwn,
+                Hearing::Nobody
+            ]
+        );
+    }
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
-use switchboard_protocol::OrganizationId;
+use switchboard_protocol::{ConversationId, OrganizationId};
 use switchboard_socketio::{Io, Packet, Socket, SocketId};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,11 @@ pub(crate) fn room_name(channel: &Channel) -> String {
         // Ids of conversations are unique over all organizations.
         Room::Conversation(conversation) => format!("conversation:{conversation}"),
     }
+}
+
+/// The conversation whose room has this name.
+pub(crate) fn conversation_of(room: &str) -> Option<ConversationId> {
+    room.strip_prefix("conversation:")?.parse().ok()
 }
 
 /// The Socket.IO runtime, which is there only after the door that it opens to.
@@ -258,5 +263,20 @@ mod tests {
         };
         assert_ne!(name("a", "b:c"), name("a:b", "c"));
         assert_ne!(name("a", "b"), name("a", "B"));
+    }
+
+    #[test]
+    fn a_room_of_a_conversation_names_it_and_other_rooms_name_none() {
+        let conversation = "01890000-0000-7000-8000-000000000007"
+            .parse::<ConversationId>()
+            .unwrap();
+        let channel = |room| Channel {
+            organization: OrganizationId::new("conversation").unwrap(),
+            room,
+        };
+        let of = |room| conversation_of(&room_name(&channel(room)));
+        assert_eq!(of(Room::Conversation(conversation)), Some(conversation));
+        assert_eq!(of(Room::Organization), None);
+        assert_eq!(of(Room::User(UserId::new("conversation").unwrap())), None);
     }
 }

@@ -1,11 +1,15 @@
 //! What the door remembers of one socket.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use switchboard_messaging::{Actor, Caller};
-use switchboard_protocol::{ErrorCode, Timestamp};
+use switchboard_messaging::{Actor, Caller, Following};
+use switchboard_protocol::{ConversationId, ErrorCode, Timestamp};
+use switchboard_socketio::Socket;
+
+use crate::rooms::conversation_of;
 
 /// Refusals of this kind within [`WINDOW`] that end a connection.
 const MOST_REFUSALS: usize = 10;
@@ -19,10 +23,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(actor: Actor, socket: String) -> Self {
+    pub(crate) fn new(actor: Actor, socket: String, following: Option<Arc<dyn Following>>) -> Self {
         let caller = Caller {
             actor,
             socket: Some(socket),
+            following,
         };
         Self {
             caller,
@@ -44,6 +49,25 @@ impl Session {
             refusals.pop_front();
         }
         refusals.len() >= MOST_REFUSALS
+    }
+}
+
+/// The conversations whose rooms a socket is in.
+pub(crate) struct InRooms(pub(crate) Socket);
+
+impl fmt::Debug for InRooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InRooms").field(&self.0.id()).finish()
+    }
+}
+
+impl Following for InRooms {
+    fn conversations(&self) -> Vec<ConversationId> {
+        let rooms = self.0.rooms();
+        rooms
+            .iter()
+            .filter_map(|room| conversation_of(room))
+            .collect()
     }
 }
 
@@ -69,6 +93,7 @@ mod tests {
                 expires_at,
             },
             "s".into(),
+            None,
         )
     }
 

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use switchboard_messaging::hub::{Device, PresenceChange};
-use switchboard_protocol::{OrganizationId, PresenceStatus, Timestamp, UserId};
+use switchboard_messaging::hub::{Device, PresenceChange, PresenceOutcome};
+use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
+
+use crate::presence::{announced, moves_last_seen, strongest};
 
 /// A user of an organization.
 pub(crate) type Who = (OrganizationId, UserId);
@@ -23,23 +25,144 @@ pub(crate) struct OwnDevices(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    users: HashMap<Who, Own>,
+    users: HashMap<Who, User>,
     untold: HashMap<Who, Untold>,
 }
 
+#[derive(Debug, Default)]
+struct User {
+    own: Own,
+    /// `None` when the shared memory was never away or asked; in process it never is.
+    seen: Option<Seen>,
+}
+
+/// What others see of a user and what the user chose, as far as this node heard: from the shared
+/// memory, and while that is away from itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) status: PresenceStatus,
+    pub(crate) custom: Option<String>,
+    pub(crate) choice: Option<PresenceStatus>,
+    pub(crate) last: Option<Timestamp>,
+}
+
+impl Seen {
+    /// Of somebody who was never heard of.
+    const NOTHING: Self = Self {
+        status: PresenceStatus::Offline,
+        custom: None,
+        choice: None,
+        last: None,
+    };
+
+    pub(crate) fn new(presence: &Presence, choice: Option<PresenceStatus>) -> Self {
+        Self {
+            status: presence.status,
+            custom: presence.custom_status.clone(),
+            choice,
+            last: presence.last_seen_at,
+        }
+    }
+
+    /// Whether others would notice the difference.
+    pub(crate) fn differs_from(&self, other: &Self) -> bool {
+        self.status != other.status || self.custom != other.custom
+    }
+
+    fn presence(&self, user: &UserId) -> Presence {
+        Presence {
+            user_id: user.clone(),
+            status: self.status,
+            custom_status: self.custom.clone(),
+            last_seen_at: self.last,
+        }
+    }
+}
+
+/// What a user chose.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) status: Option<PresenceStatus>,
+    pub(crate) custom_status: Option<Option<String>>,
+    pub(crate) at: Timestamp,
+}
+
 /// What the shared memory did not hear of a user, beside the devices.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Untold {
     /// Whether the grace was over.
     pub(crate) settles: bool,
     /// When the last change was that it did not hear of.
     pub(crate) at: Timestamp,
+    /// What the user chose meanwhile.
+    pub(crate) choice: Option<Choice>,
+    /// What others saw when it began, should anything have been decided without it.
+    pub(crate) before: Option<Seen>,
 }
 
 impl Untold {
+    fn of(change: &PresenceChange, at: Timestamp, before: Seen) -> Self {
+        let choice = match change {
+            PresenceChange::Choose {
+                status,
+                custom_status,
+            } => Some(Choice {
+                status: *status,
+                custom_status: custom_status.clone(),
+                at,
+            }),
+            _ => None,
+        };
+        Self {
+            settles: matches!(change, PresenceChange::Settle),
+            at,
+            choice,
+            before: Some(before),
+        }
+    }
+
+    /// Puts two together, whichever came first.
     fn add(&mut self, other: Self) {
-        self.settles |= other.settles;
-        self.at = self.at.max(other.at);
+        let (earlier, later) = if self.at <= other.at {
+            (std::mem::take(self), other)
+        } else {
+            (other, std::mem::take(self))
+        };
+        *self = Self {
+            settles: earlier.settles || later.settles,
+            at: later.at,
+            choice: match (earlier.choice, later.choice) {
+                (Some(earlier), Some(mut later)) => {
+                    later.custom_status = later.custom_status.or(earlier.custom_status);
+                    Some(later)
+                }
+                (earlier, later) => later.or(earlier),
+            },
+            before: earlier.before.or(later.before),
+        };
+    }
+}
+
+impl User {
+    /// What others see after a change, if only this node's devices count.
+    fn decide(&self, before: Seen, change: &PresenceChange, at: Timestamp) -> Seen {
+        let was = before.status;
+        let mut seen = before;
+        if let PresenceChange::Choose {
+            status,
+            custom_status,
+        } = change
+        {
+            seen.choice = *status;
+            seen.custom = custom_status.clone().unwrap_or(seen.custom);
+        }
+        let settles = matches!(change, PresenceChange::Settle);
+        let strongest = strongest(self.own.devices.values().copied());
+        seen.status = announced(was, seen.choice, strongest, settles);
+        if moves_last_seen(was, seen.status, settles) {
+            seen.last = Some(at);
+        }
+        seen
     }
 }
 
@@ -49,15 +172,15 @@ impl OwnDevices {
         let mut inner = self.lock();
         match change {
             PresenceChange::Device(Device { socket, status }) => {
-                let own = inner.users.entry(who.clone()).or_default();
+                let own = &mut inner.users.entry(who.clone()).or_default().own;
                 own.devices.insert(socket.clone(), *status);
                 own.at = at;
             }
             PresenceChange::Gone { socket } => {
-                if let Some(own) = inner.users.get_mut(who) {
-                    own.devices.remove(socket);
-                    own.at = at;
-                    if own.devices.is_empty() {
+                if let Some(user) = inner.users.get_mut(who) {
+                    user.own.devices.remove(socket);
+                    user.own.at = at;
+                    if user.own.devices.is_empty() && user.seen.is_none() {
                         inner.users.remove(who);
                     }
                 }
@@ -66,20 +189,75 @@ impl OwnDevices {
         }
     }
 
-    /// Remembers that the shared memory did not hear of a change.
-    pub(crate) fn untold(&self, who: &Who, change: &PresenceChange, at: Timestamp) {
-        let settles = match change {
-            PresenceChange::Choose { .. } => return,
-            PresenceChange::Settle => true,
-            PresenceChange::Device(_) | PresenceChange::Gone { .. } => false,
+    /// Decides about a change that was noted, without the shared memory, and remembers that it did
+    /// not hear of it.
+    pub(crate) fn decide_alone(
+        &self,
+        who: &Who,
+        change: &PresenceChange,
+        at: Timestamp,
+    ) -> PresenceOutcome {
+        let inner = &mut *self.lock();
+        let user = inner.users.entry(who.clone()).or_default();
+        let before = user.seen.clone().unwrap_or(Seen::NOTHING);
+        let untold = Untold::of(change, at, before.clone());
+        inner.untold.entry(who.clone()).or_default().add(untold);
+
+        let seen = user.decide(before.clone(), change, at);
+        let outcome = PresenceOutcome {
+            presence: seen.presence(&who.1),
+            changed: seen.differs_from(&before),
+            devices: user.own.devices.len() as u32,
+            degraded: true,
         };
-        self.put_back(who.clone(), Untold { settles, at });
+        user.seen = Some(seen);
+        outcome
+    }
+
+    /// Hears what the shared memory says of a user, who has so many devices on all nodes; `true`
+    /// when this node had it differently.
+    pub(crate) fn heard(&self, who: &Who, seen: Seen, devices: u32) -> bool {
+        let inner = &mut *self.lock();
+        let known = inner.users.get(who);
+        let differs = known
+            .and_then(|user| user.seen.as_ref())
+            .is_some_and(|known| known.differs_from(&seen));
+        let has_devices = known.is_some_and(|user| !user.own.devices.is_empty());
+        let is_to_settle = devices == 0 && seen.status != PresenceStatus::Offline;
+        if has_devices || is_to_settle {
+            inner.users.entry(who.clone()).or_default().seen = Some(seen);
+        } else {
+            inner.users.remove(who);
+        }
+        differs
+    }
+
+    /// The presence of these users as far as this node knows.
+    pub(crate) fn presence_alone(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> Vec<Presence> {
+        let inner = self.lock();
+        let presence = |user: &UserId| {
+            let known = inner.users.get(&(organization.clone(), user.clone()));
+            let seen = known.and_then(|known| known.seen.as_ref());
+            seen.map_or_else(
+                || Presence::unknown(user.clone()),
+                |seen| seen.presence(user),
+            )
+        };
+        users.iter().map(presence).collect()
     }
 
     /// Marks every user as untold: the shared memory knows nothing of this node any more.
     pub(crate) fn all_untold(&self) {
         let inner = &mut *self.lock();
-        for who in inner.users.keys() {
+        let with_devices = inner
+            .users
+            .iter()
+            .filter(|(_, user)| !user.own.devices.is_empty());
+        for (who, _) in with_devices {
             inner.untold.entry(who.clone()).or_default();
         }
     }
@@ -101,7 +279,9 @@ impl OwnDevices {
 
     /// The devices of a user; `None` when there are none.
     pub(crate) fn of(&self, who: &Who) -> Option<Own> {
-        self.lock().users.get(who).cloned()
+        let inner = self.lock();
+        let own = &inner.users.get(who)?.own;
+        (!own.devices.is_empty()).then(|| own.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -75,7 +75,12 @@ impl Node {
 
     async fn status_of(&self, user: &UserId) -> PresenceStatus {
         let users = [user.clone()];
-        self.hub.presence_of(&acme(), &users).await.unwrap()[0].status
+        self.hub
+            .presence_of(&acme(), &users)
+            .await
+            .unwrap()
+            .presences[0]
+            .status
     }
 
     async fn change(&self, change: PresenceChange) -> switchboard_messaging::hub::HubResult<bool> {
@@ -284,26 +289,19 @@ async fn a_stalled_redis_is_an_error_in_time_and_soon_at_once() {
     let redis = PrivateRedis::start().await;
     let a = Node::connect(&redis.url(), "sb", "a").await;
     redis.pause();
-    let rate = Rate::new(1, Duration::from_mins(1));
-    for _ in 0..4 {
-        let started = Instant::now();
-        assert!(a.hub.take(&acme(), &alice(), "x", rate).await.is_err());
-        assert!(started.elapsed() < COMMAND_TIMEOUT + SLACK);
-    }
+    let started = Instant::now();
+    assert!(a.hub.nodes().await.is_err());
+    assert!(started.elapsed() < COMMAND_TIMEOUT + SLACK);
     // The circuit is open: nobody waits any more.
     let started = Instant::now();
     for _ in 0..100 {
-        assert!(a.hub.take(&acme(), &alice(), "x", rate).await.is_err());
+        assert!(a.hub.nodes().await.is_err());
     }
     assert!(started.elapsed() < COMMAND_TIMEOUT);
 
     redis.resume();
     a.until_it_answers().await;
-    let admission = a.hub.take(&acme(), &alice(), "x", rate).await.unwrap();
-    assert!(matches!(
-        admission,
-        Admission::Admitted | Admission::RefusedFor(_)
-    ));
+    assert_eq!(a.hub.nodes().await.unwrap().len(), 1);
     a.hub.subscribe(&[room()]).await.unwrap();
 }
 
@@ -332,11 +330,11 @@ async fn what_redis_did_not_hear_is_made_good_with_the_next_lease() {
     let gone = PresenceChange::Gone {
         socket: "s1".into(),
     };
-    assert!(a.change(gone).await.is_err());
-    assert!(a.change(PresenceChange::Settle).await.is_err());
+    a.change(gone).await.unwrap();
+    a.change(PresenceChange::Settle).await.unwrap();
     let organization = acme();
     let came = a.hub.presence_change(&organization, &bob, online("s2"), at);
-    assert!(came.await.is_err());
+    assert!(came.await.unwrap().degraded);
     redis.resume();
     a.until_it_answers().await;
 

@@ -1,8 +1,10 @@
 //! Who calls.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
 
-use switchboard_protocol::Timestamp;
+use switchboard_protocol::{ConversationId, Timestamp};
 
 use crate::store::Viewer;
 
@@ -20,17 +22,33 @@ pub struct Actor {
     pub expires_at: Timestamp,
 }
 
+/// What a socket follows. It was let in as a member, so this is what is known of memberships while
+/// the store cannot be asked.
+pub trait Following: Send + Sync + fmt::Debug {
+    /// The conversations that it follows now, in no particular order.
+    fn conversations(&self) -> Vec<ConversationId>;
+}
+
 /// An actor and the socket, if any, that a call came through.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub actor: Actor,
     /// Public id of the socket: it gets the ack and not the event.
     pub socket: Option<String>,
+    /// What the socket follows.
+    pub following: Option<Arc<dyn Following>>,
 }
 
 impl Caller {
     /// The user and organization that call.
     pub fn viewer(&self) -> &Viewer {
         &self.actor.viewer
+    }
+
+    /// The conversations that the socket follows; none without a socket.
+    pub fn conversations(&self) -> Vec<ConversationId> {
+        self.following
+            .as_ref()
+            .map_or_else(Vec::new, |following| following.conversations())
     }
 }

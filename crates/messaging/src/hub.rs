@@ -16,6 +16,7 @@ use switchboard_protocol::{
     ConversationId, DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
 };
 
+use crate::circuit::Circuit;
 use crate::rate::Rate;
 
 pub use order::{Epoch, Lost, Missed, Order, Position, Published, Standing};
@@ -172,6 +173,18 @@ pub struct PresenceOutcome {
     pub changed: bool,
     /// Live devices left, over all nodes.
     pub devices: u32,
+    /// Whether this node decided alone, because the shared memory was away.
+    pub degraded: bool,
+}
+
+/// Who is how present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceAnswer {
+    /// In the order of the question.
+    pub presences: Vec<Presence>,
+    /// Whether only this node was asked, because the shared memory was away: users who have no
+    /// device on it seem offline.
+    pub degraded: bool,
 }
 
 /// Who is there. A user's presence is the strongest over live devices (online > away), unless the
@@ -180,8 +193,9 @@ pub struct PresenceOutcome {
 #[async_trait]
 pub trait PresenceBook: Send + Sync {
     /// Applies a change, atomically in the cluster. `at` is the time for `lastSeenAt`; it does not
-    /// move for somebody who chose to appear offline. After an error the change is remembered, and
-    /// made good by [`Registry::renew_lease`]; only a choice is not.
+    /// move for somebody who chose to appear offline. While the shared memory is away the node
+    /// decides by what it knows of its own devices; that is made good by
+    /// [`Registry::renew_lease`].
     async fn presence_change(
         &self,
         organization: &OrganizationId,
@@ -195,7 +209,7 @@ pub trait PresenceBook: Send + Sync {
         &self,
         organization: &OrganizationId,
         users: &[UserId],
-    ) -> HubResult<Vec<Presence>>;
+    ) -> HubResult<PresenceAnswer>;
 
     /// Drops the devices of nodes whose lease is over (each such node by one caller only) and
     /// returns the users who have no device left: they are due to be settled after the grace. So
@@ -203,7 +217,7 @@ pub trait PresenceBook: Send + Sync {
     async fn reap_dead_nodes(&self) -> HubResult<Vec<(OrganizationId, UserId)>>;
 }
 
-/// Who is typing.
+/// Who is typing. While the shared memory is away each node knows its own.
 #[async_trait]
 pub trait TypingBook: Send + Sync {
     /// Notes that somebody types; lasts for `ttl`. `true` when this is news to the others.
@@ -233,7 +247,7 @@ pub enum Admission {
     RefusedFor(Duration),
 }
 
-/// Token buckets, shared by all nodes.
+/// Token buckets, shared by all nodes; while the shared memory is away each node has its own.
 #[async_trait]
 pub trait Buckets: Send + Sync {
     /// Takes one token from a user's bucket. A bucket that was never used, or not for long, is
@@ -293,6 +307,11 @@ pub trait Hub:
 {
     /// Whether the shared memory answers.
     async fn ping(&self) -> HubResult<()>;
+
+    /// The circuit before the shared memory; `None` when it is in this process.
+    fn circuit(&self) -> Option<&Circuit> {
+        None
+    }
 
     /// Flushes what is under way and closes the connections.
     async fn close(&self);

@@ -5,6 +5,7 @@
 pub mod actor;
 pub mod auth;
 pub mod bridges;
+pub mod circuit;
 pub mod clock;
 mod commands;
 pub mod hub;
@@ -20,7 +21,8 @@ pub mod session;
 pub mod store;
 pub mod typing;
 
-pub use actor::{Actor, Caller};
+pub use actor::{Actor, Caller, Following};
+pub use circuit::Circuit;
 pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use hub::Hub;
 pub use live::Live;

@@ -12,7 +12,7 @@ use crate::hub::{Admission, BusEvent, Hub};
 use crate::limits::RateTable;
 use crate::live::Live;
 use crate::presence::PresenceService;
-use crate::store::{Membership, Refusal, Store};
+use crate::store::{Refusal, Store};
 use crate::typing::TypingService;
 use crate::{Clock, Ids, commands, queries};
 
@@ -107,9 +107,9 @@ impl Messaging {
         let call = Call::decode(known, payload).map_err(ErrorObject::validation)?;
         // Reads are allowed or not here. Writes are judged under the row lock that they take, so
         // that a removal which commits first wins.
-        let membership = self.authorize(caller, &call).await?;
+        self.authorize(caller, &call).await?;
         // The command or query; a command returns when its change is committed.
-        self.execute(caller, call, membership).await
+        self.execute(caller, call).await
     }
 
     async fn admit(&self, caller: &Caller, event: Option<ClientEvent>) -> Result<(), ErrorObject> {
@@ -129,7 +129,7 @@ impl Messaging {
                 metrics::counter!("switchboard_rate_limited_total", "event" => bucket).increment(1);
                 Err(ErrorObject::rate_limited(wait))
             }
-            // Without the shared buckets messages still flow: storing them does not need the hub.
+            // Without any buckets messages still flow: storing them does not need the hub.
             Err(error) => {
                 tracing::debug!(cause = error.0, "call admitted without a rate limit");
                 Ok(())
@@ -137,33 +137,23 @@ impl Messaging {
         }
     }
 
-    async fn authorize(
-        &self,
-        caller: &Caller,
-        call: &Call,
-    ) -> Result<Option<Membership>, ErrorObject> {
+    async fn authorize(&self, caller: &Caller, call: &Call) -> Result<(), ErrorObject> {
         let conversation = match call {
             Call::JoinConversation { conversation, .. }
-            | Call::GetConversation { conversation }
-            | Call::Typing { conversation, .. } => *conversation,
+            | Call::GetConversation { conversation } => *conversation,
             Call::Sync(sync) => sync.conversation,
             Call::History(history) => history.conversation,
-            _ => return Ok(None),
+            _ => return Ok(()),
         };
         let membership = self.store.membership(caller.viewer(), conversation).await?;
         let membership = membership.ok_or(Refusal::NoConversation)?;
         if membership.member.is_none() {
             return Err(Refusal::NotMember.into());
         }
-        Ok(Some(membership))
+        Ok(())
     }
 
-    async fn execute(
-        &self,
-        caller: &Caller,
-        call: Call,
-        membership: Option<Membership>,
-    ) -> Result<Outcome, ErrorObject> {
+    async fn execute(&self, caller: &Caller, call: Call) -> Result<Outcome, ErrorObject> {
         match call {
             Call::CreateConversation(input) => {
                 commands::create_conversation::run(self, caller, input).await
@@ -182,9 +172,10 @@ impl Messaging {
             }
             Call::MarkDelivered(mark) => commands::mark::delivered(self, caller, mark).await,
             Call::MarkRead(mark) => commands::mark::read(self, caller, mark).await,
-            Call::Typing { is_typing, .. } => {
-                commands::typing::run(self, caller, membership, is_typing).await
-            }
+            Call::Typing {
+                conversation,
+                is_typing,
+            } => commands::typing::run(self, caller, conversation, is_typing).await,
             Call::ChoosePresence(input) => {
                 commands::choose_presence::run(self, caller, input).await
             }

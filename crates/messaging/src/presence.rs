@@ -1,23 +1,25 @@
 //! Who is there: many devices and nodes, one `online`, one `offline`.
 
 mod local;
+mod unheard;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_protocol::{
-    DeliveryClass, ErrorObject, OrganizationId, Presence, PresenceStatus, UserId,
+    ConversationId, DeliveryClass, ErrorObject, OrganizationId, Presence, PresenceStatus, UserId,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::local::LocalUsers;
+use self::unheard::Unheard;
 use crate::Clock;
 use crate::actor::Caller;
-use crate::hub::{BusEvent, Channel, Device, Hub, NodeInfo, PresenceChange, Room};
+use crate::hub::{BusEvent, Channel, Device, Hub, NodeInfo, PresenceChange, PresenceOutcome, Room};
 use crate::publish;
-use crate::store::{Store, Viewer};
+use crate::store::{Store, StoreResult, Viewer};
 
 /// Most conversations (newest activity first) whose members hear of a change.
 const AUDIENCE: i64 = 200;
@@ -45,6 +47,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     grace: Duration,
     local: LocalUsers,
+    unheard: Unheard,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -72,6 +75,7 @@ impl PresenceService {
                 clock,
                 grace,
                 local: LocalUsers::default(),
+                unheard: Unheard::default(),
                 tasks,
                 stop,
             }),
@@ -128,6 +132,7 @@ impl PresenceService {
             }
             Err(error) => tracing::debug!(cause = error.0, "dead nodes not looked for"),
         }
+        self.announce_unheard().await;
     }
 
     /// The user's own choice.
@@ -136,7 +141,7 @@ impl PresenceService {
         caller: &Caller,
         status: Option<PresenceStatus>,
         custom_status: Option<Option<String>>,
-    ) -> Result<(Presence, Vec<BusEvent>), ErrorObject> {
+    ) -> Result<(PresenceOutcome, Vec<BusEvent>), ErrorObject> {
         let viewer = caller.viewer();
         let (change, now) = (
             PresenceChange::Choose {
@@ -154,12 +159,19 @@ impl PresenceService {
         self.inner.local.heard(viewer, outcome.presence.status);
         let mut events = Vec::new();
         if outcome.changed {
-            events.push(
-                self.announcement(viewer, &outcome.presence, caller.socket.as_deref())
-                    .await?,
-            );
+            let audience = match self.audience(viewer).await {
+                Ok(audience) => audience,
+                // Whom the socket hears, they hear of it.
+                Err(_) => caller
+                    .conversations()
+                    .into_iter()
+                    .take(AUDIENCE as usize)
+                    .collect(),
+            };
+            let except = caller.socket.as_deref();
+            events.push(self.event(viewer, &outcome.presence, audience, except)?);
         }
-        Ok((outcome.presence, events))
+        Ok((outcome, events))
     }
 
     fn settle_after_grace(&self, viewer: Viewer) {
@@ -191,7 +203,9 @@ impl PresenceService {
     async fn grace_left(&self, viewer: &Viewer) -> Duration {
         let user = std::slice::from_ref(&viewer.user);
         let found = self.inner.hub.presence_of(&viewer.organization, user).await;
-        let seen = found.ok().and_then(|found| found.first()?.last_seen_at);
+        let seen = found
+            .ok()
+            .and_then(|found| found.presences.first()?.last_seen_at);
         let now = self.inner.clock.now();
         seen.map_or(Duration::ZERO, |seen| {
             self.inner.grace.saturating_sub(now.since(seen))
@@ -226,8 +240,15 @@ impl PresenceService {
         Some(outcome.devices)
     }
 
+    /// Tells whoever shares a live conversation with the user, and the user's own sockets. Without
+    /// the store the user's own devices hear of it, and the others when it is back.
     async fn announce(&self, viewer: &Viewer, presence: &Presence, except: Option<&str>) {
-        match self.announcement(viewer, presence, except).await {
+        let audience = self.audience(viewer).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "presence is told to the user's own devices only");
+            self.inner.unheard.add(viewer);
+            Vec::new()
+        });
+        match self.event(viewer, presence, audience, except) {
             Ok(event) => {
                 if let Err(error) = self.inner.hub.publish(event).await {
                     tracing::debug!(cause = error.0, "presence not published");
@@ -237,25 +258,45 @@ impl PresenceService {
         }
     }
 
-    /// The event for whoever shares a live conversation with the user, and the user's own sockets.
-    async fn announcement(
-        &self,
-        viewer: &Viewer,
-        presence: &Presence,
-        except: Option<&str>,
-    ) -> Result<BusEvent, ErrorObject> {
-        // Without the store, the user's own devices hear of it, and the others when they ask.
-        let heads = self.inner.store.heads_of(viewer, AUDIENCE).await;
-        let heads = heads.unwrap_or_else(|error| {
-            tracing::warn!(%error, "presence is told to the user's own devices only");
-            Vec::new()
-        });
+    /// Tells of those whose changes the others did not hear of, as they are now.
+    async fn announce_unheard(&self) {
+        if self
+            .inner
+            .store
+            .circuit()
+            .is_some_and(|circuit| !circuit.is_closed())
+        {
+            return;
+        }
+        for viewer in self.inner.unheard.take() {
+            let user = std::slice::from_ref(&viewer.user);
+            let found = self.inner.hub.presence_of(&viewer.organization, user).await;
+            if let Some(presence) = found
+                .ok()
+                .and_then(|found| found.presences.into_iter().next())
+            {
+                self.announce(&viewer, &presence, None).await;
+            }
+        }
+    }
+
+    /// The conversations in which a change of the user is told.
+    async fn audience(&self, viewer: &Viewer) -> StoreResult<Vec<ConversationId>> {
+        let heads = self.inner.store.heads_of(viewer, AUDIENCE).await?;
         let small = heads
             .into_iter()
             .filter(|head| head.member_count <= MAX_MEMBERS);
-        let mut audience: Vec<Room> = small
-            .map(|head| Room::Conversation(head.conversation))
-            .collect();
+        Ok(small.map(|head| head.conversation).collect())
+    }
+
+    fn event(
+        &self,
+        viewer: &Viewer,
+        presence: &Presence,
+        audience: Vec<ConversationId>,
+        except: Option<&str>,
+    ) -> Result<BusEvent, ErrorObject> {
+        let mut audience: Vec<Room> = audience.into_iter().map(Room::Conversation).collect();
         audience.push(Room::User(viewer.user.clone()));
         Ok(BusEvent {
             channel: organization_channel(&viewer.organization),

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use switchboard_protocol::{
-    ConversationId, ErrorObject, OrganizationId, ServerEvent, Timestamp, UserId,
+    ConversationId, ErrorObject, OrganizationId, Presence, ServerEvent, Timestamp, UserId,
 };
 
 use crate::hub::{BusEvent, Channel, Enters, Room};
@@ -90,4 +90,17 @@ pub fn value(value: &impl serde::Serialize) -> Result<serde_json::Value, ErrorOb
         tracing::error!(%error, "an answer could not be written as json");
         ErrorObject::internal()
     })
+}
+
+/// The answer to a call about presence. `degraded` is there only when it is true: the node answered
+/// from what it alone knows.
+pub(crate) fn presence_answer(
+    presence: &Presence,
+    degraded: bool,
+) -> Result<serde_json::Value, ErrorObject> {
+    let mut data = serde_json::json!({ "presence": value(presence)? });
+    if degraded {
+        data["degraded"] = true.into();
+    }
+    Ok(data)
 }

@@ -14,6 +14,8 @@ impl From<StoreError> for ErrorObject {
                 tracing::warn!(cause, "store unavailable");
                 Self::unavailable()
             }
+            // The circuit itself logs when it opens, once.
+            StoreError::CircuitOpen => Self::unavailable(),
             StoreError::Internal(cause) => {
                 tracing::error!(cause, "store failed");
                 Self::internal()

@@ -15,6 +15,8 @@ use switchboard_protocol::{
     Message, MessageId, MessageType, OrganizationId, Receipt, ServerEvent, Timestamp, UserId,
 };
 
+use crate::circuit::Circuit;
+
 /// What a store method gives.
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -28,9 +30,19 @@ pub enum StoreError {
     /// repeating it with the same client id is safe.
     #[error("database unavailable: {0}")]
     Unavailable(String),
+    /// The database is known not to answer, and was not asked or not waited for. The same holds.
+    #[error("database unavailable: the circuit is open")]
+    CircuitOpen,
     /// The database answered something that should not be.
     #[error("database error: {0}")]
     Internal(String),
+}
+
+impl StoreError {
+    /// Whether it is the database that is away, and not the call that is wrong.
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::CircuitOpen)
+    }
 }
 
 /// Why the rules said no.
@@ -334,6 +346,11 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Whether the database answers.
     async fn ping(&self) -> StoreResult<()>;
+
+    /// The circuit before the database; `None` when it is in this process.
+    fn circuit(&self) -> Option<&Circuit> {
+        None
+    }
 
     /// Finishes what is queued and closes the connections.
     async fn close(&self);

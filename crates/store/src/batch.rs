@@ -14,6 +14,7 @@ use crate::group_commit::Commit;
 use crate::plan::{Fact, Head, Outcome, Planned, plan};
 use crate::retry::retried;
 use crate::rows::{MessageRow, message_columns, objects};
+use crate::store::Guard;
 use crate::values::{Id, Moment, args};
 use crate::{postgres, sqlite};
 
@@ -21,6 +22,7 @@ use crate::{postgres, sqlite};
 #[derive(Debug)]
 pub(crate) struct Appender {
     pub(crate) database: Database,
+    pub(crate) guard: Guard,
 }
 
 #[async_trait]
@@ -29,7 +31,8 @@ impl Commit for Appender {
     type Output = Appended;
 
     async fn commit(&self, items: &[NewMessage]) -> StoreResult<Vec<StoreResult<Appended>>> {
-        Ok(retried(|| append(&self.database, items)).await?)
+        let work = retried(|| append(&self.database, items));
+        self.guard.run(work).await
     }
 }
 

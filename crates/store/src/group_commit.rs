@@ -159,13 +159,14 @@ async fn one_by_one<C: Commit>(
                 .pop()
                 .unwrap_or_else(|| Err(StoreError::Internal("no answer to an item".to_owned())))
         });
-        if let Err(StoreError::Unavailable(why)) = &result {
+        match &result {
             // The database went away meanwhile: no use in trying it for each of the others.
-            let why = why.clone();
-            results.resize_with(items.len(), || Err(unavailable(&why)));
-            return results;
+            Err(error @ (StoreError::Unavailable(_) | StoreError::CircuitOpen)) => {
+                results.resize_with(items.len(), || Err(copy(error)));
+                return results;
+            }
+            _ => results.push(result),
         }
-        results.push(result);
     }
     results
 }
@@ -189,6 +190,7 @@ fn copy(error: &StoreError) -> StoreError {
     match error {
         StoreError::Refused(refusal) => StoreError::Refused(refusal.clone()),
         StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
+        StoreError::CircuitOpen => StoreError::CircuitOpen,
         StoreError::Internal(why) => StoreError::Internal(why.clone()),
     }
 }

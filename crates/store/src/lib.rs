@@ -31,6 +31,7 @@ mod group_commit;
 mod messages;
 mod plan;
 mod postgres;
+mod prober;
 mod receipts;
 mod retry;
 mod rows;
@@ -44,8 +45,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_messaging::Store;
 use switchboard_messaging::store::{StoreError, StoreResult};
+use switchboard_messaging::{Circuit, Store};
 
 pub use schema::{SchemaState, migrate, pending, schema_state};
 
@@ -79,11 +80,16 @@ impl fmt::Debug for Options {
 /// `Internal` for a URL that cannot be read, `Unavailable` for a file that cannot be opened.
 /// Neither shows the URL.
 pub async fn open(options: Options) -> StoreResult<Arc<dyn Store>> {
-    let database = match Backend::of(&options.url)? {
-        Backend::Postgres => database::Database::Postgres(postgres::open(&options)?),
-        Backend::Sqlite => sqlite::open(&options).await?,
+    let deadline = options.statement_timeout;
+    let store = match Backend::of(&options.url)? {
+        Backend::Postgres => {
+            let database = database::Database::Postgres(postgres::open(&options)?);
+            let circuit = Circuit::new("postgres", postgres::ACQUIRE_TIMEOUT.min(deadline));
+            store::SqlStore::new(database, deadline, Some(circuit))
+        }
+        // It is in this process: it does not go away.
+        Backend::Sqlite => store::SqlStore::new(sqlite::open(&options).await?, deadline, None),
     };
-    let store = store::SqlStore::new(database, options.statement_timeout);
     Ok(Arc::new(store))
 }
 

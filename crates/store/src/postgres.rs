@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
 use sqlx::types::Json;
-use sqlx::{Arguments, PgConnection, PgPool};
+use sqlx::{Arguments, Connection as _, PgConnection, PgPool};
 use switchboard_messaging::store::{NewMessage, StoreError, StoreResult};
 
 use crate::Options;
@@ -15,7 +15,10 @@ use crate::rows::FactRow;
 use crate::values::{Arg, moment};
 
 /// How long a call may wait for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a connection that somebody gave back may take to say that it is ready again. The pool
+/// itself would wait for ever, with a place of the pool taken.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a node that was frozen in the middle of a transaction may keep others from a
 /// conversation.
 const IDLE_IN_TRANSACTION: &str = "10s";
@@ -37,7 +40,17 @@ pub(crate) fn open(options: &Options) -> StoreResult<PgPool> {
     Ok(PgPoolOptions::new()
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_release(|connection, _| Box::pin(is_ready(connection)))
         .connect_lazy_with(connect))
+}
+
+/// Whether a connection that was given back, perhaps in the middle of a statement, may be used
+/// again. After an error it is closed without a goodbye.
+async fn is_ready(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(RELEASE_TIMEOUT, connection.ping())
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .map(|()| true)
 }
 
 /// The parameters as PostgreSQL takes them.

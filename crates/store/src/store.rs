@@ -1,10 +1,12 @@
-//! The [`Store`]: each method measured, bounded in time, and told what failed.
+//! The [`Store`]: each method measured, bounded in time, and told what failed. While the database
+//! does not answer it is not asked: a circuit is before it, and a task that probes it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use switchboard_messaging::Store;
+use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
 use switchboard_messaging::store::{
     Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
     Membership, NewConversation, NewMessage, StoreError, StoreResult, SyncPage, Viewer,
@@ -13,9 +15,11 @@ use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
     ConversationId, ConversationView, Member, Message, MessageId, OrganizationId,
 };
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::batch::Appender;
-use crate::database::{Database, Statement};
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::group_commit::GroupCommit;
 use crate::retry::retried;
@@ -26,44 +30,120 @@ use crate::{amend, conversations, messages, receipts, sync};
 pub(crate) struct SqlStore {
     database: Database,
     appends: GroupCommit<Appender>,
-    deadline: Duration,
+    guard: Guard,
+    prober: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl SqlStore {
-    /// A store whose calls take at most `deadline`.
-    pub(crate) fn new(database: Database, deadline: Duration) -> Self {
+    /// A store whose calls take at most `deadline`, behind `circuit` if the database can go away.
+    pub(crate) fn new(database: Database, deadline: Duration, circuit: Option<Circuit>) -> Self {
+        let circuit = circuit.map(Arc::new);
+        let (prober, stop) = (TaskTracker::new(), CancellationToken::new());
+        let guard = Guard { circuit, deadline };
+        if let Some(circuit) = guard.circuit.clone() {
+            let (database, guard) = (database.clone(), guard.clone());
+            prober.spawn(crate::prober::run(database, circuit, guard, stop.clone()));
+        }
+        prober.close();
         let appender = Arc::new(Appender {
             database: database.clone(),
+            guard: guard.clone(),
         });
         Self {
+            // The guard's deadline comes first, and tells the circuit.
+            appends: GroupCommit::start(appender, deadline * 2),
             database,
-            appends: GroupCommit::start(appender, deadline),
-            deadline,
+            guard,
+            prober,
+            stop,
         }
     }
 
-    async fn timed<T, E>(
+    fn timed<T>(
         &self,
         operation: &'static str,
-        work: impl Future<Output = Result<T, E>> + Send,
-    ) -> StoreResult<T>
-    where
-        StoreError: From<E>,
-    {
-        let begun = Instant::now();
-        let done = match tokio::time::timeout(self.deadline, work).await {
-            Ok(done) => done.map_err(StoreError::from),
-            Err(_) => Err(StoreError::Unavailable(format!(
-                "{operation} took too long"
-            ))),
-        };
-        metrics::histogram!("switchboard_store_duration_seconds", "operation" => operation)
-            .record(begun.elapsed().as_secs_f64());
-        done
+        work: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> impl Future<Output = StoreResult<T>> {
+        measured(operation, self.guard.run(work))
     }
 }
 
-const PING: Statement = Statement::both("select 1");
+impl Drop for SqlStore {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn measured<T>(
+    operation: &'static str,
+    work: impl Future<Output = StoreResult<T>>,
+) -> StoreResult<T> {
+    let begun = Instant::now();
+    let done = work.await;
+    metrics::histogram!("switchboard_store_duration_seconds", "operation" => operation)
+        .record(begun.elapsed().as_secs_f64());
+    done
+}
+
+/// What stands between a call and the database: its deadline, and the circuit.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    circuit: Option<Arc<Circuit>>,
+    deadline: Duration,
+}
+
+impl Guard {
+    /// Runs what asks the database. When it is given up, what became of a write is not known: it
+    /// is not acked, and repeating it with the same client id is safe.
+    pub(crate) fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> impl Future<Output = StoreResult<T>> {
+        // It is large, and each layer around it would hold it again.
+        let work = Box::pin(work);
+        async {
+            let work = async { work.await.map_err(StoreError::from) };
+            let Some(circuit) = &self.circuit else {
+                return self.in_time(work).await;
+            };
+            let run = circuit.run(self.deadline, work, verdict).await;
+            run.map_err(|cut| match cut {
+                Cut::Failed(error) => error,
+                Cut::Late => late(),
+                Cut::Open => StoreError::CircuitOpen,
+            })
+        }
+    }
+
+    /// Waits for what others ask the database.
+    async fn wait<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+        let work = self.in_time(work);
+        match &self.circuit {
+            None => work.await,
+            Some(circuit) => circuit
+                .unless_open(work)
+                .await
+                .unwrap_or(Err(StoreError::CircuitOpen)),
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+        let done = tokio::time::timeout(self.deadline, work).await;
+        done.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+fn late() -> StoreError {
+    StoreError::Unavailable("no answer in time".to_owned())
+}
+
+fn verdict(error: &StoreError) -> Verdict {
+    match error {
+        StoreError::Unavailable(_) => Verdict::Away,
+        _ => Verdict::Answered,
+    }
+}
 
 #[async_trait]
 impl Store for SqlStore {
@@ -125,7 +205,8 @@ impl Store for SqlStore {
     }
 
     async fn append(&self, new: NewMessage) -> StoreResult<Appended> {
-        self.timed("append", self.appends.submit(new)).await
+        let wait = self.guard.wait(self.appends.submit(new));
+        measured("append", wait).await
     }
 
     async fn edit(&self, edit: Edit) -> StoreResult<Message> {
@@ -201,15 +282,17 @@ impl Store for SqlStore {
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        let work = async {
-            let mut session = self.database.read().await?;
-            session.execute(&PING, Vec::new()).await?;
-            Ok::<_, Failure>(())
-        };
-        self.timed("ping", work).await
+        self.timed("ping", crate::prober::ping(&self.database))
+            .await
+    }
+
+    fn circuit(&self) -> Option<&Circuit> {
+        self.guard.circuit.as_deref()
     }
 
     async fn close(&self) {
+        self.stop.cancel();
+        self.prober.wait().await;
         self.appends.close().await;
         self.database.close().await;
     }

@@ -243,9 +243,11 @@ fn admin_routes(
     (metrics, io): (Metrics, Io),
     shown: switchboard_messaging::Live<String>,
 ) -> Router {
+    let asked = health.clone();
     let render = move || {
-        // Sockets come and go between the keeper's rounds.
+        // Sockets and dependencies come and go between the keeper's rounds.
         keeper::measure_sockets(&io);
+        keeper::measure_dependencies(&asked);
         metrics.render()
     };
     admin::router(Admin {

@@ -192,6 +192,11 @@ pub const METRICS: &[MetricInfo] = &[
         "1 while the node does without something that it needs, else 0.",
     ),
     gauge(
+        names::CIRCUIT_STATE,
+        &["dependency"],
+        "The circuit before `redis` or `postgres`: 0 closed, all is well; 1 half-open, a probe is under way; 2 open, nobody asks it.",
+    ),
+    gauge(
         names::BUILD_INFO,
         &["version", "commit"],
         "Always 1; what is running is in the labels.",

@@ -46,5 +46,7 @@ pub const REDIS_UP: &str = "switchboard_redis_up";
 pub const POSTGRES_UP: &str = "switchboard_postgres_up";
 /// Gauge: 1 while something needed is missing.
 pub const DEGRADED: &str = "switchboard_degraded";
+/// Gauge `{dependency}`: 0 closed, 1 half-open, 2 open.
+pub const CIRCUIT_STATE: &str = "switchboard_circuit_state";
 /// Gauge `{version, commit}`: always 1.
 pub const BUILD_INFO: &str = "switchboard_build_info";

@@ -94,10 +94,79 @@ impl PrivatePostgres {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+
+    /// An empty database on it.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn fresh_database(&self) -> TestDatabase {
+        create_database(&self.url())
+            .await
+            .unwrap_or_else(|error| panic!("could not create a test database: {error:#}"))
+    }
+
+    /// Ends it at once, as a crash would: connections break and new ones are refused until
+    /// [`restart`](Self::restart). What was committed is on the disk.
+    ///
+    /// # Panics
+    /// When it cannot be ended.
+    pub fn kill(&mut self) {
+        self.server
+            .stop("QUIT") // its "immediate shutdown", which takes its children along
+            .unwrap_or_else(|error| panic!("could not kill postgres: {error:#}"));
+    }
+
+    /// Starts it again on the same data and port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.kill();
+        let folder = self.folder.path();
+        let again = async {
+            self.server =
+                start_server(&Programs::find()?, account_to_run_as()?, folder, self.port)?;
+            let ready = wait_until_ready(&mut self.server, folder).await?;
+            ensure!(ready, "{}", self.server.output());
+            Ok(())
+        };
+        let done: Result<()> = again.await;
+        done.unwrap_or_else(|error| panic!("postgres did not come back: {error:#}"));
+    }
+
+    /// Freezes it, with the processes that serve its connections: they stay open and nothing is
+    /// answered, as with a hung machine.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn pause(&self) {
+        self.signal_all("STOP");
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn resume(&self) {
+        self.signal_all("CONT");
+    }
+
+    fn signal_all(&self, name: &str) {
+        let parent = self.server.pid();
+        crate::process::signal(parent, name)
+            .unwrap_or_else(|error| panic!("postgres is not running: {error:#}"));
+        for child in crate::process::children(parent) {
+            // One that has just ended needs no signal.
+            let _ = crate::process::signal(child, name);
+        }
+    }
 }
 
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
+        if matches!(self.server.ended(), Ok(None)) {
+            self.resume();
+        }
         // SIGINT is a "fast shutdown": open transactions are rolled back and everybody is sent off.
         if let Err(error) = self.server.stop("INT") {
             eprintln!("testkit: could not stop postgres: {error:#}");
@@ -273,6 +342,22 @@ mod tests {
 
         let mut connection = PgConnection::connect(&other.url).await.unwrap();
         assert!(connection.execute("SELECT * FROM mine").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_paused_server_answers_nothing_until_it_is_resumed_and_a_killed_one_comes_back() {
+        let mut server = PrivatePostgres::start().await.unwrap();
+        let mut connection = PgConnection::connect(&server.url()).await.unwrap();
+        server.pause();
+        let silence = tokio::time::timeout(Duration::from_millis(300), connection.ping()).await;
+        assert!(silence.is_err());
+        server.resume();
+        let mut connection = PgConnection::connect(&server.url()).await.unwrap();
+        connection.ping().await.unwrap();
+        server.kill();
+        assert!(connection.ping().await.is_err());
+        server.restart().await;
+        PgConnection::connect(&server.url()).await.unwrap();
     }
 
     #[tokio::test]

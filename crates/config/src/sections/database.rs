@@ -13,8 +13,9 @@ section! {
         url: DatabaseUrl = value("sqlite://./data/switchboard.db");
         /// Most connections to the database that this node holds.
         max_connections: u32 = value("10").within("1", "1000");
-        /// A statement that takes longer is cancelled.
-        statement_timeout: Duration = value("2s").within("100ms", "10m");
+        /// A statement that takes longer is cancelled. Whoever waits for it then gets `UNAVAILABLE`, which
+        /// should not take them two seconds.
+        statement_timeout: Duration = value("1500ms").within("100ms", "10m");
         /// Whether `serve` brings the schema up to date itself; otherwise run `switchboard migrate`.
         migrate_on_start: bool = derived(
             "`true` with SQLite and in development, `false` with PostgreSQL in production",

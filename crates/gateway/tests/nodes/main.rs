@@ -13,3 +13,4 @@ mod storm;
 mod support;
 mod typing;
 mod without_hub;
+mod without_store;

@@ -15,13 +15,28 @@ type Label = (OrganizationId, UserId, String, u32, u128);
 
 /// The buckets that are not full.
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     buckets: HashMap<Label, (Bucket, u64)>,
     sweep_at: usize,
 }
 
 impl Shelf {
-    fn take(&mut self, label: Label, rate: Rate, now: u64) -> Admission {
+    /// Takes a token from a user's bucket.
+    pub(crate) fn take(
+        &mut self,
+        (organization, user): (&OrganizationId, &UserId),
+        bucket: &str,
+        rate: Rate,
+        now: Timestamp,
+    ) -> Admission {
+        let now = micros(now);
+        let label = (
+            organization.clone(),
+            user.clone(),
+            bucket.to_owned(),
+            rate.burst,
+            rate.per.as_micros(),
+        );
         if self.buckets.len() >= self.sweep_at {
             self.buckets.retain(|_, (_, full_at)| *full_at > now);
             self.sweep_at = (self.buckets.len() * 2).max(1_024);
@@ -47,14 +62,8 @@ impl Buckets for MemoryHub {
         bucket: &str,
         rate: Rate,
     ) -> HubResult<Admission> {
-        let now = micros(self.shared.now());
-        let label = (
-            organization.clone(),
-            user.clone(),
-            bucket.to_owned(),
-            rate.burst,
-            rate.per.as_micros(),
-        );
-        Ok(self.shared.lock().buckets.take(label, rate, now))
+        let now = self.shared.now();
+        let buckets = &mut self.shared.lock().buckets;
+        Ok(buckets.take((organization, user), bucket, rate, now))
     }
 }

@@ -1,12 +1,12 @@
 //! The hub of a single process. Several logical nodes may share it, as tests do.
 
-mod buckets;
+pub(crate) mod buckets;
 mod bus;
 mod order;
 mod presence;
 mod registry;
 mod sessions;
-mod typing;
+pub(crate) mod typing;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

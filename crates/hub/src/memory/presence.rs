@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use switchboard_messaging::hub::{
-    Device, HubResult, PresenceBook, PresenceChange, PresenceOutcome,
+    Device, HubResult, PresenceAnswer, PresenceBook, PresenceChange, PresenceOutcome,
 };
 use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
 
@@ -179,6 +179,7 @@ impl PresenceBook for MemoryHub {
             presence: entry.presence(user),
             changed,
             devices: entry.devices.len() as u32,
+            degraded: false,
         })
     }
 
@@ -186,14 +187,17 @@ impl PresenceBook for MemoryHub {
         &self,
         organization: &OrganizationId,
         users: &[UserId],
-    ) -> HubResult<Vec<Presence>> {
+    ) -> HubResult<PresenceAnswer> {
         let now = self.shared.now();
         let known = &self.shared.lock().presence.known;
         let presence = |user: &UserId| match known.get(&(organization.clone(), user.clone())) {
             Some(entry) if !entry.devices.is_empty() || entry.is_fresh(now) => entry.presence(user),
             _ => Presence::unknown(user.clone()),
         };
-        Ok(users.iter().map(presence).collect())
+        Ok(PresenceAnswer {
+            presences: users.iter().map(presence).collect(),
+            degraded: false,
+        })
     }
 
     async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {

@@ -13,13 +13,14 @@ use crate::TYPING_LINGERS;
 
 /// Until when each note counts.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub(crate) struct Notes {
     until: HashMap<(Channel, UserId), Timestamp>,
     sweep_at: usize,
 }
 
 impl Notes {
-    fn start(&mut self, who: (Channel, UserId), now: Timestamp, ttl: Duration) -> bool {
+    /// Notes that somebody types; `true` when it is news.
+    pub(crate) fn start(&mut self, who: (Channel, UserId), now: Timestamp, ttl: Duration) -> bool {
         if self.until.len() >= self.sweep_at {
             self.until
                 .retain(|_, until| until.plus(TYPING_LINGERS) > now);
@@ -29,7 +30,13 @@ impl Notes {
         before.is_none_or(|until| until <= now)
     }
 
-    fn stop(&mut self, who: (Channel, UserId), now: Timestamp, only_expired: bool) -> bool {
+    /// Notes that somebody stopped; `true` when it is news.
+    pub(crate) fn stop(
+        &mut self,
+        who: (Channel, UserId),
+        now: Timestamp,
+        only_expired: bool,
+    ) -> bool {
         match self.until.entry(who) {
             Entry::Vacant(_) => false,
             Entry::Occupied(note) if only_expired && *note.get() > now => false,

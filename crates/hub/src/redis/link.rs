@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use fred::clients::Client;
@@ -11,6 +10,7 @@ use fred::interfaces::ClientLike;
 use fred::types::config::{PerformanceConfig, ReconnectPolicy, TcpConfig};
 use fred::types::scripts::Script;
 use fred::types::{Builder, ConnectHandle, FromValue, Value};
+use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
 use switchboard_messaging::hub::{HubError, HubResult};
 
 use super::RedisOptions;
@@ -21,17 +21,14 @@ use crate::measure;
 /// fit is lost.
 const MESSAGES: usize = 32_768;
 
-/// Commands in a row that ran out of time before the circuit opens.
-const PATIENCE: u32 = 3;
-
 /// Two connections, one for commands and one that listens, both reconnecting for ever.
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) listener: Client,
     pub(super) scripts: Scripts,
     routing: Mutex<Vec<(Client, ConnectHandle)>>,
-    up: AtomicBool,
-    timeouts: AtomicU32,
+    pub(super) circuit: Circuit,
+    deadline: Duration,
 }
 
 impl Link {
@@ -51,31 +48,24 @@ impl Link {
             listener,
             scripts: Scripts::new(),
             routing: Mutex::new(routing),
-            up: AtomicBool::new(true),
-            timeouts: AtomicU32::new(0),
+            circuit: Circuit::new("redis", options.command_timeout),
+            deadline: options.command_timeout,
         })
     }
 
-    /// Runs a command, unless Redis is known to be away.
+    /// Runs a command, or several that belong together, unless Redis is known to be away. However
+    /// many they are, the timeout of one command is what they have.
     pub(super) async fn run<T>(
         &self,
         command: impl Future<Output = Result<T, Error>> + Send,
     ) -> HubResult<T> {
-        if !self.is_up() {
-            return Err(HubError("redis does not answer".into()));
-        }
-        let result = command.await;
-        match result.as_ref().map_err(Error::kind) {
-            Ok(_) => self.timeouts.store(0, Ordering::Relaxed),
-            Err(ErrorKind::IO | ErrorKind::Canceled) => self.set_up(false),
-            Err(ErrorKind::Timeout) => {
-                if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
-                    self.set_up(false);
-                }
-            }
-            Err(_) => {}
-        }
-        result.map_err(|error| hub_error(&error))
+        let run = self.circuit.run(self.deadline, command, verdict).await;
+        self.show();
+        run.map_err(|cut| match cut {
+            Cut::Failed(error) => hub_error(&error),
+            Cut::Late => HubError("redis did not answer in time".into()),
+            Cut::Open => HubError("redis does not answer".into()),
+        })
     }
 
     /// Runs a script, unless Redis is known to be away.
@@ -91,36 +81,34 @@ impl Link {
 
     /// Whether Redis answered when it was last asked.
     pub(super) fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed)
+        self.circuit.is_closed()
     }
 
     /// Asks both connections whether they are alive, and closes or opens the circuit accordingly.
     pub(super) async fn probe(&self) -> HubResult<()> {
         self.revive();
+        self.circuit.half_open();
         let answers = futures_util::future::try_join(
             self.client.ping::<()>(None),
             self.listener.ping::<()>(None),
         );
-        let result = answers.await;
-        self.set_up(result.is_ok());
-        result.map(|_| ()).map_err(|error| hub_error(&error))
+        let result = answers.await.map_err(|error| hub_error(&error));
+        match &result {
+            Ok(_) => self.circuit.close(),
+            Err(error) => self.circuit.open(&error.0),
+        }
+        self.show();
+        result.map(|_| ())
     }
 
     /// Hears that a connection broke.
     pub(super) fn broke(&self, error: &Error) {
-        tracing::debug!(error = %hub_error(error), "redis connection broke");
-        self.set_up(false);
+        self.circuit.open(&hub_error(error).0);
+        self.show();
     }
 
-    fn set_up(&self, up: bool) {
-        self.timeouts.store(0, Ordering::Relaxed);
-        let was = self.up.swap(up, Ordering::Relaxed);
-        measure::redis_up(up);
-        if was && !up {
-            tracing::warn!("redis does not answer; going on without it");
-        } else if up && !was {
-            tracing::info!("redis answers again");
-        }
+    fn show(&self) {
+        measure::redis_up(self.is_up());
     }
 
     /// Fred gives up when the server refuses the credentials, which it may do only for a while.
@@ -167,6 +155,15 @@ fn builder(options: &RedisOptions) -> HubResult<Builder> {
         })
         .set_policy(ReconnectPolicy::new_exponential(0, 50, 2_000, 2));
     Ok(builder)
+}
+
+/// What an error says of Redis.
+fn verdict(error: &Error) -> Verdict {
+    match error.kind() {
+        ErrorKind::IO | ErrorKind::Canceled => Verdict::Broken,
+        ErrorKind::Timeout => Verdict::Away,
+        _ => Verdict::Answered,
+    }
 }
 
 /// Says what fred said. Its errors hold what the server answered, never what was sent.

@@ -1,6 +1,7 @@
 //! The hub of a cluster, in Redis 7 or what speaks its protocol: alone, behind Sentinel, or as a
 //! Redis Cluster.
 
+mod alone;
 mod buckets;
 mod bus;
 mod incarnation;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use switchboard_messaging::Circuit;
 use switchboard_messaging::hub::{Arrival, Hub, HubResult};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -32,11 +34,12 @@ pub use self::options::RedisOptions;
 
 pub(crate) use self::order::new_epoch;
 
+use self::alone::Alone;
 use self::bus::RedisBus;
 use self::incarnation::Identity;
 use self::keys::Keys;
 use self::link::Link;
-use self::make_good::SeenAgain;
+use self::make_good::{SeenAgain, Unsettled};
 use crate::own_devices::OwnDevices;
 use crate::{LogBounds, PRESENCE_KEPT, RECEIVER_QUEUE};
 
@@ -47,7 +50,9 @@ pub struct RedisHub {
     bus: RedisBus,
     identity: Identity,
     own: OwnDevices,
+    alone: Alone,
     seen_again: SeenAgain,
+    unsettled: Unsettled,
     lease: Duration,
     log: LogBounds,
     tasks: TaskTracker,
@@ -88,7 +93,9 @@ impl RedisHub {
             bus,
             identity,
             own: OwnDevices::default(),
+            alone: Alone::new(options.clock),
             seen_again: SeenAgain::default(),
+            unsettled: Unsettled::default(),
             lease: options.lease,
             log: options.log,
             tasks,
@@ -117,6 +124,10 @@ impl Drop for RedisHub {
 impl Hub for RedisHub {
     async fn ping(&self) -> HubResult<()> {
         self.link.probe().await
+    }
+
+    fn circuit(&self) -> Option<&Circuit> {
+        Some(&self.link.circuit)
     }
 
     async fn close(&self) {

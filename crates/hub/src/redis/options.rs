@@ -1,11 +1,13 @@
 //! What a connection to Redis needs to know.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fred::types::RespVersion;
 use fred::types::config::Config;
 use switchboard_messaging::hub::{HubError, HubResult};
+use switchboard_messaging::{Clock, SystemClock};
 
 use crate::{LEASE, LogBounds};
 
@@ -28,6 +30,8 @@ pub struct RedisOptions {
     pub lease: Duration,
     /// How much of each room is remembered for those who are away for a while.
     pub log: LogBounds,
+    /// What the node goes by while Redis, whose time counts, is away.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl RedisOptions {
@@ -42,6 +46,7 @@ impl RedisOptions {
             node_id: node_id.to_owned(),
             lease: LEASE,
             log: LogBounds::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 

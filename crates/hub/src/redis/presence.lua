@@ -8,7 +8,7 @@
 --   choose: status or '' (auto); 'keep', 'clear' or 'set'; custom status
 --   sync:   '1' if it settles, too; then socket, status of every device that the node has
 -- Returns status, '1' if there is a custom status, custom status, last seen or '', '1' if others
--- see a difference, number of devices; or 'strangers' and nodes of which the caller is to find out
+-- see a difference, number of devices, the user's choice or ''; or 'strangers' and nodes of which the caller is to find out
 -- whether they live, with nothing changed.
 local hash, index = KEYS[1], KEYS[2]
 local op, node, user, at, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[7]
@@ -123,5 +123,5 @@ end
 
 return {
   after, state.custom and '1' or '0', state.custom or '', state.seen or '',
-  changed and '1' or '0', tostring(count),
+  changed and '1' or '0', tostring(count), state.choice or '',
 }

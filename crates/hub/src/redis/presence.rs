@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use fred::interfaces::{HashesInterface, KeysInterface, SetsInterface};
 use fred::types::Value;
 use switchboard_messaging::hub::{
-    HubError, HubResult, PresenceBook, PresenceChange, PresenceOutcome,
+    HubError, HubResult, PresenceAnswer, PresenceBook, PresenceChange, PresenceOutcome,
 };
 use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
 
 use super::incarnation::Incarnation;
 use super::{RedisHub, kept};
-use crate::own_devices::{Own, Who};
+use crate::own_devices::{Own, Seen, Who};
 
 /// How often a change is tried when nodes turn up of which it is not known whether they live.
 const TRIES: usize = 3;
@@ -69,6 +69,13 @@ impl Telling<'_> {
     }
 }
 
+/// What came of telling Redis something.
+pub(super) struct Told {
+    pub(super) outcome: PresenceOutcome,
+    /// Whether this node had thought otherwise.
+    pub(super) differs: bool,
+}
+
 impl RedisHub {
     /// Tells Redis something of a user.
     pub(super) async fn tell(
@@ -76,7 +83,7 @@ impl RedisHub {
         who: &Who,
         telling: Telling<'_>,
         at: Timestamp,
-    ) -> HubResult<PresenceOutcome> {
+    ) -> HubResult<Told> {
         let (organization, user) = who;
         let now = self.identity.now();
         self.note_organization(organization, &now).await?;
@@ -101,7 +108,12 @@ impl RedisHub {
             let reply: Vec<String> = self.link.call(script, keys.clone(), args).await?;
             match reply.split_first() {
                 Some((word, rest)) if word == "strangers" => strangers = rest.to_vec(),
-                _ => return outcome(user, &reply),
+                _ => {
+                    let (outcome, choice) = outcome(user, &reply)?;
+                    let seen = Seen::new(&outcome.presence, choice);
+                    let differs = self.own.heard(who, seen, outcome.devices);
+                    return Ok(Told { outcome, differs });
+                }
             }
         }
         Err(HubError("nodes come and go too fast".into()))
@@ -154,14 +166,34 @@ impl PresenceBook for RedisHub {
     ) -> HubResult<PresenceOutcome> {
         let who = (organization.clone(), user.clone());
         self.own.note(&who, &change, at);
-        let result = self.tell(&who, Telling::Change(&change), at).await;
-        if result.is_err() {
-            self.own.untold(&who, &change, at);
+        match self.tell(&who, Telling::Change(&change), at).await {
+            Ok(told) => Ok(told.outcome),
+            // Its own devices are what a node knows; `make_good` tells Redis when it is back.
+            Err(_) => Ok(self.own.decide_alone(&who, &change, at)),
         }
-        result
     }
 
     async fn presence_of(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<PresenceAnswer> {
+        let asked = self.ask(organization, users).await;
+        let degraded = asked.is_err();
+        let presences = asked.unwrap_or_else(|_| self.own.presence_alone(organization, users));
+        Ok(PresenceAnswer {
+            presences,
+            degraded,
+        })
+    }
+
+    async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {
+        self.reap().await
+    }
+}
+
+impl RedisHub {
+    async fn ask(
         &self,
         organization: &OrganizationId,
         users: &[UserId],
@@ -188,10 +220,6 @@ impl PresenceBook for RedisHub {
             .map(|(user, fields)| stored_presence(user, fields))
             .collect())
     }
-
-    async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {
-        self.reap().await
-    }
 }
 
 fn stored_presence(user: &UserId, fields: Vec<Option<String>>) -> Presence {
@@ -210,12 +238,16 @@ fn timestamp(millis: &str) -> Option<Timestamp> {
     millis.parse().ok().map(Timestamp::from_millis)
 }
 
-fn outcome(user: &UserId, reply: &[String]) -> HubResult<PresenceOutcome> {
+/// The outcome, and what the user chose.
+fn outcome(
+    user: &UserId,
+    reply: &[String],
+) -> HubResult<(PresenceOutcome, Option<PresenceStatus>)> {
     let unreadable = || HubError("the presence script answered something else".into());
-    let [status, has_custom, custom, seen, changed, devices] = reply else {
+    let [status, has_custom, custom, seen, changed, devices, choice] = reply else {
         return Err(unreadable());
     };
-    Ok(PresenceOutcome {
+    let outcome = PresenceOutcome {
         presence: Presence {
             user_id: user.clone(),
             status: PresenceStatus::from_word(status).ok_or_else(unreadable)?,
@@ -224,5 +256,7 @@ fn outcome(user: &UserId, reply: &[String]) -> HubResult<PresenceOutcome> {
         },
         changed: changed == "1",
         devices: devices.parse().map_err(|_| unreadable())?,
-    })
+        degraded: false,
+    };
+    Ok((outcome, PresenceStatus::from_word(choice)))
 }

@@ -14,6 +14,15 @@ const AT_ONCE: usize = 200;
 impl RedisHub {
     /// Reaps every dead node that nobody else is reaping.
     pub(super) async fn reap(&self) -> HubResult<Vec<Who>> {
+        let mut left = self.unsettled.take();
+        // Leases ran out while nobody could renew them: the living come first.
+        if !self.link.circuit.recovered_within(self.lease / 2) {
+            self.reap_others(&mut left).await?;
+        }
+        Ok(left)
+    }
+
+    async fn reap_others(&self, left: &mut Vec<Who>) -> HubResult<()> {
         let own = self.identity.now();
         let keys = vec![self.keys.leases(), self.keys.claims()];
         let args: Vec<Value> = vec![
@@ -22,10 +31,13 @@ impl RedisHub {
             kept().into(),
         ];
         let script = &self.link.scripts.claim;
-        let dead: Vec<String> = self.link.call(script, keys, args).await?;
-        let mut left = Vec::new();
+        let dead: Vec<String> = match self.link.call(script, keys, args).await {
+            Err(error) if left.is_empty() => return Err(error),
+            Err(_) => return Ok(()),
+            Ok(dead) => dead,
+        };
         for node in &dead {
-            if let Err(error) = self.reap_node(node, &mut left).await {
+            if let Err(error) = self.reap_node(node, left).await {
                 // Somebody goes on with it when the claim is over. Those who were found are this
                 // node's to settle now, so they must reach the caller.
                 tracing::warn!(%error, node, "could not reap a dead node to the end");
@@ -34,7 +46,7 @@ impl RedisHub {
                 }
             }
         }
-        Ok(left)
+        Ok(())
     }
 
     async fn reap_node(&self, node: &str, left: &mut Vec<Who>) -> HubResult<()> {

@@ -25,7 +25,8 @@ impl TypingBook for RedisHub {
         ];
         let script = &self.link.scripts.typing_start;
         let keys = vec![self.keys.typing(channel)];
-        self.link.call(script, keys, args).await.map(is_news)
+        let shared = self.link.call(script, keys, args).await.ok().map(is_news);
+        Ok(self.alone.typing_start(channel, user, ttl, shared))
     }
 
     async fn typing_stop(
@@ -41,7 +42,8 @@ impl TypingBook for RedisHub {
         ];
         let script = &self.link.scripts.typing_stop;
         let keys = vec![self.keys.typing(channel)];
-        self.link.call(script, keys, args).await.map(is_news)
+        let shared = self.link.call(script, keys, args).await.ok().map(is_news);
+        Ok(self.alone.typing_stop(channel, user, only_expired, shared))
     }
 }
 

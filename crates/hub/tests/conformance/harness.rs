@@ -121,6 +121,7 @@ impl Node {
             .presence_of(&acme(), &users)
             .await
             .unwrap()
+            .presences
             .remove(0)
     }
 

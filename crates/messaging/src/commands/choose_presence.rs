@@ -1,6 +1,5 @@
 //! `presence:update`: what the user wants to appear as, on all devices, until changed.
 
-use serde_json::json;
 use switchboard_protocol::ErrorObject;
 use switchboard_protocol::calls::ChoosePresence;
 
@@ -17,12 +16,12 @@ pub(crate) async fn run(
         text.map(|text| switchboard_protocol::content::harmless(&text))
             .filter(|t| !t.is_empty())
     });
-    let (presence, events) = app
+    let (outcome, events) = app
         .presence
         .choose(caller, input.status, custom_status)
         .await?;
     Ok(Outcome {
-        data: json!({"presence": publish::value(&presence)?}),
+        data: publish::presence_answer(&outcome.presence, outcome.degraded)?,
         room: None,
         events,
     })

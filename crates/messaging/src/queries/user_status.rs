@@ -1,6 +1,5 @@
 //! `presence:user-status`. There is no directory of users: one who is unknown is simply offline.
 
-use serde_json::json;
 use switchboard_protocol::{ErrorObject, Presence, UserId};
 
 use crate::actor::Caller;
@@ -18,10 +17,12 @@ pub(crate) async fn run(
         .presence_of(organization, std::slice::from_ref(&user))
         .await?;
     let presence = found
+        .presences
         .into_iter()
         .next()
         .unwrap_or_else(|| Presence::unknown(user));
-    Ok(Outcome::answer(
-        json!({"presence": publish::value(&presence)?}),
-    ))
+    Ok(Outcome::answer(publish::presence_answer(
+        &presence,
+        found.degraded,
+    )?))
 }

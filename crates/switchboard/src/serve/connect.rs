@@ -29,7 +29,9 @@ pub(crate) async fn within<T>(
 ) -> Result<T, Failure> {
     let tried = retry(patience, what, async || match attempt().await {
         Ok(done) => Ok(Ok(done)),
-        Err(StoreError::Unavailable(cause)) => Err(cause),
+        Err(error @ (StoreError::Unavailable(_) | StoreError::CircuitOpen)) => {
+            Err(error.to_string())
+        }
         Err(error) => Ok(Err(error)),
     });
     Ok(tried.await?.map_err(|error| anyhow!("{what}: {error}"))?)
@@ -125,6 +127,7 @@ pub(crate) async fn hub(
                 .map(|password| password.expose().clone()),
             command_timeout: redis.command_timeout,
             log: parts::log_bounds(settings),
+            clock: Arc::clone(clock),
             ..RedisOptions::new(url.expose(), node_id)
         })
         .await

@@ -71,26 +71,31 @@ impl Keeper {
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(rounds.tick()).await.is_some() {
             self.keep_place().await;
-            self.measure().await;
+            self.measure();
             self.metrics.run_upkeep();
         }
     }
 
-    async fn measure(&self) {
+    fn measure(&self) {
         measure_sockets(&self.io);
         for (status, count) in self.messaging.presence.count_by_status() {
             let status = status.as_str();
             metrics::gauge!(names::PRESENCE_USERS, "status" => status).set(count as f64);
         }
-        let report = self.health.report().await;
-        metrics::gauge!(names::DEGRADED).set(f64::from(u8::from(report.degraded)));
-        for dependency in &report.dependencies {
-            let up = f64::from(u8::from(dependency.ok));
-            match dependency.kind {
-                "postgres" => metrics::gauge!(names::POSTGRES_UP).set(up),
-                "redis" => metrics::gauge!(names::REDIS_UP).set(up),
-                _ => {}
-            }
+        measure_dependencies(&self.health);
+    }
+}
+
+/// The metrics of what the node stands on, as its circuits are now.
+pub(crate) fn measure_dependencies(health: &Health) {
+    metrics::gauge!(names::DEGRADED).set(f64::from(u8::from(health.is_degraded())));
+    let circuits = [
+        (names::POSTGRES_UP, health.store.1.circuit()),
+        (names::REDIS_UP, health.hub.1.circuit()),
+    ];
+    for (name, circuit) in circuits {
+        if let Some(circuit) = circuit {
+            metrics::gauge!(name).set(f64::from(u8::from(circuit.is_closed())));
         }
     }
 }

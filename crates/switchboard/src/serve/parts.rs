@@ -162,5 +162,6 @@ pub(crate) fn health(
         version: env!("CARGO_PKG_VERSION"),
         store: (database, Arc::clone(&messaging.store)),
         hub: (hub, Arc::clone(&messaging.hub)),
+        clock: Arc::clone(&messaging.clock),
     }
 }

@@ -151,6 +151,8 @@ pub(crate) struct Node {
     pub(crate) hub: Arc<FaultyHub>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) gateway: Gateway,
+    presence: PresenceService,
+    lease: NodeInfo,
     clock: Arc<dyn Clock>,
     signer: Signer,
     _running: TaskTrackerToken,
@@ -173,6 +175,7 @@ impl Node {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let messaging = messaging(setup, (&store, &hub), &(tasks.clone(), stop.clone()));
         let keys = KeyRing::new(Some(SECRET), None, &[]).unwrap();
+        let presence = messaging.presence.clone();
         let parts = Parts {
             messaging,
             verifier: Live::new(Verifier::new(keys, AuthOptions::default())),
@@ -199,11 +202,18 @@ impl Node {
             hub,
             store,
             gateway,
+            presence,
+            lease,
             clock: Arc::clone(&setup.clock),
             signer: Signer::new(SECRET, &[], AuthOptions::default()),
             _running: tasks.token(),
             stop,
         }
+    }
+
+    /// Does its round, as a node does every few seconds.
+    pub(crate) async fn keep_place(&self) {
+        self.presence.keep_place(&self.lease).await;
     }
 
     /// A token that is good for `ttl` from now.

@@ -16,8 +16,8 @@ use switchboard_hub::MemoryHub;
 use switchboard_messaging::Rate;
 use switchboard_messaging::hub::{
     Admission, Arrival, Buckets, Bus, BusEvent, Channel, Claim, Hub, HubError, HubResult, Missed,
-    NodeInfo, Order, Position, PresenceBook, PresenceChange, PresenceOutcome, Published, Registry,
-    Room, SessionKey, SessionRecord, Sessions, Standing, TypingBook,
+    NodeInfo, Order, Position, PresenceAnswer, PresenceBook, PresenceChange, PresenceOutcome,
+    Published, Registry, Room, SessionKey, SessionRecord, Sessions, Standing, TypingBook,
 };
 use switchboard_protocol::{OrganizationId, Presence, Timestamp, UserId};
 use tokio::sync::mpsc;
@@ -314,7 +314,7 @@ impl PresenceBook for FaultyHub {
         &self,
         organization: &OrganizationId,
         users: &[UserId],
-    ) -> HubResult<Vec<Presence>> {
+    ) -> HubResult<PresenceAnswer> {
         self.check(Op::Presence)?;
         self.shared.presence_of(organization, users).await
     }
