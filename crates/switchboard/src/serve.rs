@@ -5,7 +5,7 @@ mod keeper;
 mod origins;
 mod parts;
 mod reload;
-mod signals;
+pub(crate) mod signals;
 mod welcome;
 
 use std::future::IntoFuture;
