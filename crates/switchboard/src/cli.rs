@@ -1,10 +1,14 @@
 //! The command line.
 
+mod verify;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::verify::Verify;
 
 /// A Socket.IO-compatible messaging gateway: acked means stored; in order, no gap, no double.
 #[derive(Debug, Parser)]
@@ -24,6 +28,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Print a token, signed with the configured secret or the development key
     Token(Token),
+    /// Run many clients against a live cluster, and judge whether it keeps its promises
+    Verify(Verify),
     /// Print the version
     Version,
 }
@@ -83,7 +89,7 @@ pub(crate) struct Token {
 }
 
 /// `1h` and the like, as in the configuration.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let split = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

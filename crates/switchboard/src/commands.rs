@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod migrate;
 pub(crate) mod token;
+pub(crate) mod verify;
 
 use std::path::Path;
 

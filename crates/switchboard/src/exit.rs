@@ -4,13 +4,15 @@ use std::fmt;
 
 use switchboard_config::ConfigErrors;
 
-/// Why the process ends with something other than 0. (2, a mistake on the command line, is clap's.)
+/// Why the process ends with something other than 0.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// 78 (`EX_CONFIG`): mistakes in the configuration, one a line.
     Configuration(String),
     /// 69 (`EX_UNAVAILABLE`): something that is needed could not be reached in time.
     Unreachable(String),
+    /// 2: a mistake on the command line that clap does not find.
+    Usage(String),
     /// 1: anything else.
     Other(anyhow::Error),
 }
@@ -20,6 +22,7 @@ impl Failure {
         match self {
             Self::Configuration(_) => 78,
             Self::Unreachable(_) => 69,
+            Self::Usage(_) => 2,
             Self::Other(_) => 1,
         }
     }
@@ -28,7 +31,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Configuration(text) | Self::Unreachable(text) => f.write_str(text),
+            Self::Configuration(text) | Self::Unreachable(text) | Self::Usage(text) => {
+                f.write_str(text)
+            }
             // With all its causes, on one line.
             Self::Other(error) => write!(f, "{error:#}"),
         }

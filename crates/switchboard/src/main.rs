@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Migrate(options) => commands::migrate::run(&options),
         Command::Config(options) => commands::config::run(&options),
         Command::Token(options) => commands::token::run(&options),
+        Command::Verify(options) => commands::verify::run(&options),
         Command::Version => output::line(cli::version()),
     };
     match done {

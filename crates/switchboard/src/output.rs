@@ -25,3 +25,9 @@ pub(crate) fn problem(text: &str) {
     // When nobody can be told, there is nobody to tell.
     let _ = writeln!(io::stderr(), "switchboard: {text}");
 }
+
+/// Shows how far something is, in the place of what it showed before: on a terminal's stderr.
+pub(crate) fn progress(text: &str) {
+    let mut stderr = io::stderr();
+    let _ = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
+}

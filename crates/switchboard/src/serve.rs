@@ -6,7 +6,7 @@ mod keeper;
 mod origins;
 mod parts;
 mod reload;
-mod signals;
+pub(crate) mod signals;
 mod welcome;
 
 use std::sync::Arc;

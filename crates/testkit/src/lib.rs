@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod gateway;
+pub mod lying;
 mod port;
 pub mod postgres;
 mod process;
