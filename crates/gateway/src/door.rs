@@ -192,7 +192,6 @@ impl Door {
     /// comes before the ack which says where its events begin.
     async fn answer(&self, socket: &Socket, opened: &Opened, outcome: Outcome, ack: Option<Ack>) {
         let Outcome { data, room, events } = outcome;
-        self.rooms.note_own(&events);
         let send_ack = move || acknowledge(ack, Ok(data));
         match room {
             None => send_ack(),

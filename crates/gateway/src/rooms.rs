@@ -7,7 +7,6 @@
 
 mod following;
 mod jobs;
-mod own;
 mod place;
 mod resumption;
 mod sequencer;
@@ -26,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NAMESPACE;
-use own::OwnChanges;
 use shard::Message;
 use shards::Shards;
 
@@ -136,7 +134,6 @@ impl Entry {
 pub(crate) struct Rooms {
     shards: Shards,
     outlet: Outlet,
-    own: OwnChanges,
 }
 
 impl Rooms {
@@ -147,19 +144,11 @@ impl Rooms {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let own = OwnChanges::default();
         let owner = (tasks.clone(), stop.clone());
         Self {
-            shards: Shards::new(messaging.clone(), outlet.clone(), own.clone(), owner),
+            shards: Shards::new(messaging.clone(), outlet.clone(), owner),
             outlet: outlet.clone(),
-            own,
         }
-    }
-
-    /// Takes note of what a socket learns by its ack, which is sent right after this: the events
-    /// that tell the others, or what is read in their place, will not tell it again.
-    pub(crate) fn note_own(&self, events: &[BusEvent]) {
-        self.own.note(events);
     }
 
     /// Lets sockets into rooms; returns when all are in (live events flow from then on).
