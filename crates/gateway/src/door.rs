@@ -13,11 +13,14 @@ use switchboard_messaging::store::Viewer;
 use switchboard_messaging::{Actor, Live, Messaging, Outcome, RoomEffect};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
-use switchboard_protocol::{ClientEvent, ConversationId, ErrorCode, ErrorObject, ServerEvent};
+use switchboard_protocol::{
+    Call, ClientEvent, ConversationId, ErrorCode, ErrorObject, ServerEvent,
+};
 use switchboard_socketio::{
     Ack, Application, DisconnectReason, Event, Handshake, Packet, Refusal, Socket, SocketId,
 };
 
+use crate::connection_calls::RecoveryCounts;
 use crate::expiry::Expiry;
 use crate::present::Present;
 use crate::recovering::{Recovered, RecoveryFailure, new_key};
@@ -36,6 +39,7 @@ pub(crate) struct Door {
     pub(crate) expiry: Expiry,
     pub(crate) sessions: Sessions,
     pub(crate) present: Present,
+    pub(crate) recoveries: RecoveryCounts,
     /// Held while a user's sockets are counted and one is added.
     pub(crate) counting: Mutex<()>,
 }
@@ -184,7 +188,7 @@ impl Door {
             recovered: opened.recovered,
             recovery_failure: opened.failure.map(|failure| failure.as_str().to_owned()),
             server_time: self.messaging.clock.now(),
-            session_token: None,
+            session_token: opened.key.as_ref().map(|key| key.0.clone()),
             rooms: opened.rooms.clone(),
             unread: Unread {
                 total: opened.total_unread,
@@ -196,7 +200,6 @@ impl Door {
     /// comes before the ack which says where its events begin.
     async fn answer(&self, socket: &Socket, opened: &Opened, outcome: Outcome, ack: Option<Ack>) {
         let Outcome { data, room, events } = outcome;
-        self.rooms.note_own(&events);
         let send_ack = move || acknowledge(ack, Ok(data));
         match room {
             None => send_ack(),
@@ -252,21 +255,42 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         event: &Event,
-    ) -> Result<Outcome, ErrorObject> {
+    ) -> Result<Handled, ErrorObject> {
         let nothing = Value::Object(serde_json::Map::new());
         let payload = event.args.first().unwrap_or(&nothing);
-        let outcome = self
+        let caller = &opened.session.caller;
+        let call = self
             .messaging
-            .call(&opened.session.caller, &event.name, payload)
+            .understand(caller, &event.name, payload)
             .await?;
+        let outcome = match call {
+            Call::CreateSession => return self.create_session(opened).map(Handled::Answer),
+            Call::SessionInfo => return Ok(Handled::Answer(self.session_info(socket, opened))),
+            Call::RecoveryStats => return Ok(Handled::Answer(self.recovery_stats())),
+            Call::RecoverSession(input) => {
+                let (answer, rooms) = self.recover_session(socket, opened, input).await?;
+                return Ok(Handled::Recovered(answer, rooms));
+            }
+            call => self.messaging.carry_out(caller, call).await?,
+        };
         // Leaving the room out of a creation would lose its answer, so only joins are refused.
         let joins = ClientEvent::from_name(&event.name) == Some(ClientEvent::ConversationJoin);
         if joins && self.has_too_many_rooms(socket, opened, &outcome) {
             let text = "this socket follows too many conversations; leave some first";
             return Err(ErrorObject::forbidden(text));
         }
-        Ok(outcome)
+        Ok(Handled::Done(outcome))
     }
+}
+
+/// What handling an event came to.
+enum Handled {
+    /// A call of the use cases was carried out.
+    Done(Outcome),
+    /// The answer to a call about the connection itself.
+    Answer(Value),
+    /// The answer, and the rooms that the socket follows after it.
+    Recovered(Value, Vec<Entry>),
 }
 
 impl Application for Door {
@@ -322,7 +346,12 @@ impl Application for Door {
         metrics::histogram!("switchboard_event_duration_seconds", "event" => label, "outcome" => outcome)
             .record(started.elapsed());
         match result {
-            Ok(outcome) => self.answer(&socket, &opened, outcome, ack).await,
+            Ok(Handled::Done(outcome)) => self.answer(&socket, &opened, outcome, ack).await,
+            Ok(Handled::Answer(answer)) => acknowledge(ack, Ok(answer)),
+            Ok(Handled::Recovered(answer, rooms)) => {
+                acknowledge(ack, Ok(answer));
+                self.rooms.enter_all(rooms).await;
+            }
             Err(error) => self.fail(&socket, &opened, error.of_event(&event.name), ack),
         }
     }

@@ -30,7 +30,7 @@ pub(crate) async fn run(
                 Some(Arrival::Doubt) => rooms.doubt(),
                 Some(Arrival::Event(event)) => match event.name.as_str() {
                     PRESENCE_EVENT => {
-                        batch.add(event);
+                        batch.add(*event);
                         due.get_or_insert_with(|| Instant::now() + presence_window);
                     }
                     SESSION_TAKEN => present.taken(&event),

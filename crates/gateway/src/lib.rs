@@ -1,5 +1,6 @@
 //! The socket door: connect → decode → pipeline → ack, and what the hub brings → rooms → sockets.
 
+mod connection_calls;
 mod door;
 mod drain;
 mod expiry;
@@ -129,6 +130,7 @@ impl Gateway {
             expiry: expiry.clone(),
             sessions,
             present,
+            recoveries: connection_calls::RecoveryCounts::default(),
             counting: std::sync::Mutex::default(),
         };
         let server = Server::new(socketio, door);

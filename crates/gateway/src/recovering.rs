@@ -93,7 +93,7 @@ impl Asked {
 }
 
 /// Whether a text has the form of a session's secret.
-fn is_key(text: &str) -> bool {
+pub(crate) fn is_key(text: &str) -> bool {
     text.len() == 40
         && SocketId::parse(&text[..20]).is_some()
         && SocketId::parse(&text[20..]).is_some()
@@ -117,10 +117,8 @@ impl Door {
             return Ok(Recovered::No(None));
         };
         let result = self.try_recover(&asked, actor, socket).await?;
-        let label = result
-            .as_ref()
-            .map_or_else(|failure| failure.as_str(), |_| "recovered");
-        metrics::counter!("switchboard_recoveries_total", "result" => label).increment(1);
+        let counted = result.as_ref().map(drop).map_err(|failure| *failure);
+        self.recoveries.count(counted);
         Ok(match result {
             Ok(opened) => Recovered::Yes(Box::new(opened)),
             Err(failure) => Recovered::No(Some(failure)),
@@ -135,7 +133,7 @@ impl Door {
     ) -> Result<Result<Opened, RecoveryFailure>, ErrorObject> {
         let viewer = &actor.viewer;
         let owner = self.new_owner();
-        let record = match self.claim(asked, viewer, &owner).await {
+        let record = match self.claim(&asked.key, viewer, &owner).await {
             Ok(record) => record,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -187,9 +185,9 @@ impl Door {
         }))
     }
 
-    async fn claim(
+    pub(crate) async fn claim(
         &self,
-        asked: &Asked,
+        key: &SessionKey,
         viewer: &Viewer,
         owner: &str,
     ) -> Result<SessionRecord, RecoveryFailure> {
@@ -198,7 +196,7 @@ impl Door {
         let claim = self
             .messaging
             .hub
-            .session_claim(organization, &asked.key, user, owner, ttl);
+            .session_claim(organization, key, user, owner, ttl);
         match claim.await {
             Ok(Claim::Granted(record)) => Ok(*record),
             Ok(Claim::Unknown) => Err(RecoveryFailure::Unknown),
@@ -219,16 +217,20 @@ impl Door {
         owner: &str,
         failure: RecoveryFailure,
     ) -> RecoveryFailure {
-        let hub = &self.messaging.hub;
-        let ending = hub.session_end(&viewer.organization, &asked.key, owner);
-        if let Err(error) = ending.await {
-            tracing::debug!(cause = error.0, "a session that is over was not ended");
-        }
+        self.end_session(&asked.key, viewer, owner).await;
         failure
     }
 
+    pub(crate) async fn end_session(&self, key: &SessionKey, viewer: &Viewer, owner: &str) {
+        let hub = &self.messaging.hub;
+        let ending = hub.session_end(&viewer.organization, key, owner);
+        if let Err(error) = ending.await {
+            tracing::debug!(cause = error.0, "a session that is over was not ended");
+        }
+    }
+
     /// The conversations that the socket follows and its user is still a member of.
-    async fn rooms_of(
+    pub(crate) async fn rooms_of(
         &self,
         viewer: &Viewer,
         record: &SessionRecord,

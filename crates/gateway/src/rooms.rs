@@ -7,7 +7,6 @@
 
 mod following;
 mod jobs;
-mod own;
 mod place;
 mod resumption;
 mod sequencer;
@@ -26,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NAMESPACE;
-use own::OwnChanges;
 use shard::Message;
 use shards::Shards;
 
@@ -141,7 +139,6 @@ impl Entry {
 pub(crate) struct Rooms {
     shards: Shards,
     outlet: Outlet,
-    own: OwnChanges,
 }
 
 impl Rooms {
@@ -152,19 +149,11 @@ impl Rooms {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let own = OwnChanges::default();
         let owner = (tasks.clone(), stop.clone());
         Self {
-            shards: Shards::new(messaging.clone(), outlet.clone(), own.clone(), owner),
+            shards: Shards::new(messaging.clone(), outlet.clone(), owner),
             outlet: outlet.clone(),
-            own,
         }
-    }
-
-    /// Takes note of what a socket learns by its ack, which is sent right after this: the events
-    /// that tell the others, or what is read in their place, will not tell it again.
-    pub(crate) fn note_own(&self, events: &[BusEvent]) {
-        self.own.note(events);
     }
 
     /// Lets sockets into rooms; returns when all are in (live events flow from then on).
@@ -207,7 +196,7 @@ impl Rooms {
 
     /// Gives an event to its room. Does not wait: an organization whose events come faster than they
     /// are dealt with reads what it misses from the store.
-    pub(crate) fn deliver(&self, event: BusEvent) {
+    pub(crate) fn deliver(&self, event: Box<BusEvent>) {
         let organization = event.channel.organization.clone();
         self.shards.deliver(&organization, event);
     }

@@ -215,9 +215,8 @@ impl World {
 
     /// Everything arrives in order, each once, and the revs of a room without a gap.
     async fn arrived(mut self) {
-        let mut next = 1;
         let mut revs: [BTreeSet<i64>; ROOMS] = Default::default();
-        for (offset, data) in std::mem::take(&mut self.out) {
+        for (next, (offset, data)) in (1..).zip(std::mem::take(&mut self.out)) {
             let arrival = self.arrivals.recv().await.expect("the hub is open");
             let Arrival::Event(event) = arrival else {
                 panic!("nothing was lost")
@@ -225,7 +224,6 @@ impl World {
             let at = event.position.as_ref().map(|position| position.offset);
             assert_eq!((at, event.data.get()), (Some(offset), data.as_str()));
             assert_eq!(offset, next);
-            next += 1;
             let number = (0..ROOMS).find(|number| room(*number) == event.channel.room);
             if let (Some(number), Some(rev)) = (number, event.rev) {
                 let last = revs[number].last().copied();

@@ -48,17 +48,12 @@ impl Messaging {
     }
 
     /// Publishes a change that was read back from the store.
-    pub async fn publish_change(
-        &self,
-        channel: &Channel,
-        change: &Change,
-        except: Option<&str>,
-    ) -> HubResult<Published> {
+    pub async fn publish_change(&self, channel: &Channel, change: &Change) -> HubResult<Published> {
         let Room::Conversation(conversation) = channel.room else {
             return Err(HubError("only conversations have changes".into()));
         };
         let now = self.clock.now();
-        let event = publish::change(&channel.organization, conversation, change, except, now);
+        let event = publish::change(&channel.organization, conversation, change, now);
         let event = event.map_err(|error| HubError(error.to_string()))?;
         self.hub.publish(event).await
     }
@@ -94,7 +89,7 @@ impl Messaging {
                 }
             };
             for change in &changes {
-                let published = self.publish_change(channel, change, None).await;
+                let published = self.publish_change(channel, change).await;
                 if matches!(published, Ok(Published::Out(_))) {
                     metrics::counter!("switchboard_gaps_repaired_total").increment(1);
                 }

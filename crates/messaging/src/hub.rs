@@ -101,7 +101,7 @@ impl BusEvent {
 /// What comes to a node from the hub.
 #[derive(Debug)]
 pub enum Arrival {
-    Event(BusEvent),
+    Event(Box<BusEvent>),
     /// Events may have been lost before this.
     Doubt,
 }

@@ -99,12 +99,27 @@ impl Messaging {
         event: &str,
         payload: &Value,
     ) -> Result<Outcome, ErrorObject> {
+        let call = self.understand(caller, event, payload).await?;
+        self.carry_out(caller, call).await
+    }
+
+    /// The first half of [`call`](Self::call): what is asked, if it may be asked now.
+    pub async fn understand(
+        &self,
+        caller: &Caller,
+        event: &str,
+        payload: &Value,
+    ) -> Result<Call, ErrorObject> {
         let known = ClientEvent::from_name(event);
         // A call costs before it is looked at, so that refused ones cost too.
         self.admit(caller, known).await?;
         let known = known.ok_or_else(|| ErrorObject::not_found("event"))?;
         // Every mistake in the payload is told at once.
-        let call = Call::decode(known, payload).map_err(ErrorObject::validation)?;
+        Call::decode(known, payload).map_err(ErrorObject::validation)
+    }
+
+    /// The second half.
+    pub async fn carry_out(&self, caller: &Caller, call: Call) -> Result<Outcome, ErrorObject> {
         // Reads are allowed or not here. Writes are judged under the row lock that they take, so
         // that a removal which commits first wins.
         self.authorize(caller, &call).await?;
@@ -187,6 +202,11 @@ impl Messaging {
             }
             Call::Sync(input) => queries::sync::run(self, caller, input).await,
             Call::History(input) => queries::history::run(self, caller, input).await,
+            // A session is its door's; who comes through another one has none.
+            Call::CreateSession
+            | Call::RecoverSession(_)
+            | Call::SessionInfo
+            | Call::RecoveryStats => Err(ErrorObject::not_found("session")),
             Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
         }
     }

@@ -24,14 +24,15 @@ pub fn to_conversation(
     })
 }
 
-/// A change that was read back from the store, on its way to everybody who follows its conversation.
+/// A change that was read back from the store, on its way to everybody who follows its conversation
+/// but the socket that made it.
 pub fn change(
     organization: &OrganizationId,
     conversation: ConversationId,
     change: &Change,
-    except: Option<&str>,
     at: Timestamp,
 ) -> Result<BusEvent, ErrorObject> {
+    let except = change.maker.as_deref();
     let event = to_conversation(organization, conversation, &change.event, except, at)?;
     let rev = Some(change.rev);
     Ok(BusEvent { rev, ..event })
@@ -103,4 +104,35 @@ pub(crate) fn presence_answer(
         data["degraded"] = true.into();
     }
     Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{CountingIds, Ids as _};
+    use switchboard_protocol::server_events::ReceiptMoved;
+
+    #[test]
+    fn a_change_that_was_read_back_is_for_all_but_its_maker() {
+        let at = Timestamp::from_millis(0);
+        let conversation = ConversationId(CountingIds::default().next());
+        for maker in [None, Some("socket".to_owned())] {
+            let read = Change {
+                rev: 7,
+                event: ServerEvent::MessageRead(ReceiptMoved {
+                    conversation_id: conversation,
+                    user_id: UserId::new("ann").unwrap(),
+                    up_to_seq: 1,
+                    at,
+                }),
+                maker: maker.clone(),
+            };
+            let organization = OrganizationId::new("acme").unwrap();
+            let event = change(&organization, conversation, &read, at).unwrap();
+            assert_eq!((event.rev, event.except), (Some(7), maker.clone()));
+            if let Some(maker) = maker {
+                assert!(!event.data.get().contains(&maker), "{}", event.data);
+            }
+        }
+    }
 }

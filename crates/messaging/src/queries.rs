@@ -1,5 +1,6 @@
 //! What only looks: one file a query.
 
+mod catch_up;
 pub(crate) mod get_conversation;
 pub(crate) mod history;
 pub(crate) mod list_conversations;

@@ -90,6 +90,8 @@ pub struct Viewer {
 pub struct NewConversation {
     pub id: ConversationId,
     pub creator: Viewer,
+    /// As in [`NewMessage::socket`].
+    pub socket: Option<String>,
     pub kind: Kind,
     /// Everybody but the creator, each once. For a direct one exactly one.
     pub others: Vec<UserId>,
@@ -142,6 +144,8 @@ pub struct NewMessage {
     pub id: MessageId,
     pub conversation: ConversationId,
     pub sender: Viewer,
+    /// Public id of the socket that asks for it; see [`Change::maker`].
+    pub socket: Option<String>,
     pub kind: MessageType,
     pub content: String,
     pub reply_to: Option<MessageId>,
@@ -164,6 +168,8 @@ pub struct Appended {
 pub struct Edit {
     pub message: MessageId,
     pub editor: Viewer,
+    /// As in [`NewMessage::socket`].
+    pub socket: Option<String>,
     pub content: String,
     pub expected_version: Option<i64>,
     /// Messages created before this moment can no longer be edited.
@@ -176,6 +182,8 @@ pub struct Edit {
 pub struct Deletion {
     pub message: MessageId,
     pub by: Viewer,
+    /// As in [`NewMessage::socket`].
+    pub socket: Option<String>,
     pub at: Timestamp,
 }
 
@@ -239,6 +247,9 @@ pub struct Change {
     pub rev: i64,
     /// The event, with the object as it is now but with this change's `rev`.
     pub event: ServerEvent,
+    /// Public id of the socket that made it, if one did and it is known: it has the ack, and does not
+    /// get the event.
+    pub maker: Option<String>,
 }
 
 /// The database, as the use cases see it.

@@ -7,10 +7,12 @@ use crate::fields::{self, CONTENT, CONVERSATION, Fields};
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::objects::{Context, ConversationStatus, Kind, MessageType, PresenceStatus};
 
+mod connection;
 mod conversation;
 mod message;
 mod presence;
 
+pub use connection::RecoverSession;
 pub use conversation::{CreateConversation, ListConversations, Sync};
 pub use message::{EditMessage, History, SendMessage, Watermark, Window};
 pub use presence::ChoosePresence;
@@ -61,6 +63,10 @@ client_events! {
     MessageTyping = "message:typing" => message::typing;
     PresenceUpdate = "presence:update" | "presence:update-status" => presence::update;
     PresenceUserStatus = "presence:user-status" => presence::user_status;
+    ConnectionCreateSession = "connection:create-session" => connection::create_session;
+    ConnectionRecover = "connection:recover" => connection::recover;
+    ConnectionSessionInfo = "connection:session-info" => connection::session_info;
+    ConnectionStats = "connection:stats" => connection::stats;
 }
 
 /// A client event whose payload has been understood.
@@ -95,6 +101,10 @@ pub enum Call {
     UserStatus {
         user: UserId,
     },
+    CreateSession,
+    RecoverSession(RecoverSession),
+    SessionInfo,
+    RecoveryStats,
 }
 
 /// Default length of a page.

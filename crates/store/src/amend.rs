@@ -90,14 +90,12 @@ pub(crate) async fn edit(database: &Database, edit: &Edit) -> Result<Message, Fa
     message.edited_at = Some(edit.at);
     let args = args![message.id, message.content.as_str(), message.rev, edit.at];
     session.execute(&EDIT, args).await?;
-    record(
-        &mut session,
-        &message,
-        "message_edited",
-        &edit.editor,
-        edit.at,
-    )
-    .await?;
+    let made = Made {
+        by: &edit.editor,
+        socket: edit.socket.as_deref(),
+        at: edit.at,
+    };
+    record(&mut session, &message, "message_edited", made).await?;
     session.commit().await?;
     Ok(message)
 }
@@ -162,14 +160,12 @@ pub(crate) async fn delete(database: &Database, deletion: &Deletion) -> Result<D
     session
         .execute(&DELETE, args![message.id, message.rev, deletion.at])
         .await?;
-    record(
-        &mut session,
-        &message,
-        "message_deleted",
-        &deletion.by,
-        deletion.at,
-    )
-    .await?;
+    let made = Made {
+        by: &deletion.by,
+        socket: deletion.socket.as_deref(),
+        at: deletion.at,
+    };
+    record(&mut session, &message, "message_deleted", made).await?;
     session.commit().await?;
     Ok(Deleted {
         message,
@@ -179,23 +175,29 @@ pub(crate) async fn delete(database: &Database, deletion: &Deletion) -> Result<D
 
 const MOVE_REV: Statement = Statement::both("update conversations set rev = $2 where id = $1");
 const INSERT_CHANGE: Statement = Statement::both(
-    "insert into changes (conversation_id, organization_id, rev, kind, message_id, user_id, at) \
-     values ($1, $2, $3, $4, $5, $6, $7)",
+    "insert into changes (conversation_id, organization_id, rev, kind, message_id, user_id, at, \
+     socket) values ($1, $2, $3, $4, $5, $6, $7, $8)",
 );
+
+/// Who made a change, through which socket, and when.
+struct Made<'a> {
+    by: &'a Viewer,
+    socket: Option<&'a str>,
+    at: Timestamp,
+}
 
 /// Gives the conversation the message's new `rev`, and that `rev` its change.
 async fn record(
     session: &mut Session,
     message: &Message,
     kind: &str,
-    by: &Viewer,
-    at: Timestamp,
+    made: Made<'_>,
 ) -> Result<(), Failure> {
     let conversation = message.conversation_id;
     session
         .execute(&MOVE_REV, args![conversation, message.rev])
         .await?;
-    let (organization, user) = (&by.organization, &by.user);
+    let Viewer { organization, user } = made.by;
     let change = args![
         conversation,
         organization,
@@ -203,7 +205,8 @@ async fn record(
         kind,
         message.id,
         user,
-        at
+        made.at,
+        made.socket
     ];
     session.execute(&INSERT_CHANGE, change).await?;
     Ok(())

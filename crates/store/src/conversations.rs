@@ -37,8 +37,8 @@ const INSERT_MEMBERS: Statement = Statement {
 };
 
 const INSERT_CHANGE: Statement = Statement::both(
-    "insert into changes (conversation_id, organization_id, rev, kind, user_id, at) \
-     values ($1, $2, 1, 'conversation_created', $3, $4)",
+    "insert into changes (conversation_id, organization_id, rev, kind, user_id, at, socket) \
+     values ($1, $2, 1, 'conversation_created', $3, $4, $5)",
 );
 
 pub(crate) async fn create(database: &Database, new: &NewConversation) -> Result<Created, Failure> {
@@ -49,7 +49,8 @@ pub(crate) async fn create(database: &Database, new: &NewConversation) -> Result
         add_members(&mut session, new, owner, Role::Owner).await?;
         add_members(&mut session, new, &new.others, Role::Member).await?;
         let Viewer { organization, user } = &new.creator;
-        let change = args![new.id, organization, user, new.at];
+        let socket = new.socket.as_deref();
+        let change = args![new.id, organization, user, new.at, socket];
         session.execute(&INSERT_CHANGE, change).await?;
         new.id
     } else {

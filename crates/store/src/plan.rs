@@ -58,6 +58,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Planned {
     pub(crate) organization: OrganizationId,
     pub(crate) message: Message,
+    /// The socket that sent it, which is no part of the message.
+    pub(crate) socket: Option<String>,
 }
 
 /// What is to be written, and what to tell the callers.
@@ -178,6 +180,7 @@ impl Planner {
         self.inserts.push(Planned {
             organization: item.sender.organization.clone(),
             message: message(item, seq, rev, thread_root_id),
+            socket: item.socket.clone(),
         });
         self.inserts.len() - 1
     }

@@ -124,14 +124,14 @@ pub(crate) async fn facts(
 const INSERT: &str = "\
 insert into messages (id, organization_id, conversation_id, seq, rev, created_rev, sender_id,
                       type, content, reply_to, thread_root_id, metadata, client_message_id,
-                      created_at)
+                      created_at, sender_socket)
 select id, organization_id, conversation_id, seq, rev, rev, sender_id, type, content, reply_to,
-       thread_root_id, metadata, client_message_id, created_at
+       thread_root_id, metadata, client_message_id, created_at, sender_socket
 from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[],
             $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::jsonb[], $12::text[],
-            $13::timestamptz[])
+            $13::timestamptz[], $14::text[])
      as i (id, organization_id, conversation_id, seq, rev, sender_id, type, content, reply_to,
-           thread_root_id, metadata, client_message_id, created_at)";
+           thread_root_id, metadata, client_message_id, created_at, sender_socket)";
 
 /// Inserts all of these messages with one statement.
 pub(crate) async fn insert(
@@ -160,6 +160,7 @@ pub(crate) async fn insert(
         .bind(column(planned, |p| Json(&p.message.metadata)))
         .bind(column(planned, |p| p.message.client_message_id.as_deref()))
         .bind(created_at)
+        .bind(column(planned, |p| p.socket.as_deref()))
         .execute(connection)
         .await?;
     Ok(())

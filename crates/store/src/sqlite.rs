@@ -126,10 +126,10 @@ pub(crate) async fn facts(
 const INSERT: &str = "\
 insert into messages (id, organization_id, conversation_id, seq, rev, created_rev, sender_id,
                       type, content, reply_to, thread_root_id, metadata, client_message_id,
-                      created_at)
+                      created_at, sender_socket)
 select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 4, value ->> 5,
        value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
-       value ->> 12
+       value ->> 12, value ->> 13
 from json_each($1)";
 
 /// Inserts all of these messages with one statement.
@@ -143,6 +143,7 @@ pub(crate) async fn insert(
             |Planned {
                  organization,
                  message,
+                 socket,
              }| {
                 json!([
                     message.id,
@@ -157,7 +158,8 @@ pub(crate) async fn insert(
                     message.thread_root_id,
                     json!(message.metadata).to_string(),
                     message.client_message_id,
-                    message.created_at.as_millis()
+                    message.created_at.as_millis(),
+                    socket
                 ])
             },
         )

@@ -168,6 +168,7 @@ struct ChangeRow {
     message: MessageRow,
     change_rev: i64,
     change_kind: String,
+    maker: Option<String>,
 }
 
 /// New messages are found by the rev that they began with: the first part has those that nobody
@@ -175,17 +176,18 @@ struct ChangeRow {
 const CHANGES: Statement = Statement::both(concat!(
     "select ",
     message_columns!(),
-    ", x.rev as change_rev, 'message_new' as change_kind from messages x \
+    ", x.rev as change_rev, 'message_new' as change_kind, x.sender_socket as maker \
+     from messages x \
      where x.organization_id = $1 and x.conversation_id = $2 and x.rev > $3 and x.rev <= $4 \
      and x.created_rev = x.rev \
      union all select ",
     message_columns!(),
-    ", x.created_rev, 'message_new' from messages x \
+    ", x.created_rev, 'message_new', x.sender_socket from messages x \
      where x.organization_id = $1 and x.conversation_id = $2 and x.created_rev > $3 \
      and x.created_rev <= $4 and x.created_rev <> x.rev \
      union all select ",
     message_columns!(),
-    ", h.rev, h.kind from changes h join messages x on x.id = h.message_id \
+    ", h.rev, h.kind, h.socket from changes h join messages x on x.id = h.message_id \
      where h.organization_id = $1 and h.conversation_id = $2 and h.rev > $3 and h.rev <= $4 \
      order by change_rev"
 ));
@@ -194,11 +196,12 @@ const CHANGES: Statement = Statement::both(concat!(
 struct ConversationChangeRow {
     rev: i64,
     kind: String,
+    maker: Option<String>,
 }
 
 const CONVERSATION_CHANGES: Statement = Statement::both(
-    "select rev, kind from changes where organization_id = $1 and conversation_id = $2 \
-     and rev > $3 and rev <= $4 and message_id is null order by rev",
+    "select rev, kind, socket as maker from changes \
+     where organization_id = $1 and conversation_id = $2 and rev > $3 and rev <= $4 and message_id is null order by rev",
 );
 
 pub(crate) async fn changes(
@@ -216,7 +219,7 @@ pub(crate) async fn changes(
         let head = head(&mut session, organization, conversation).await?;
         let head = head.ok_or_else(|| nonsense("changes of no conversation"))?;
         for row in rows {
-            changes.push(conversation_change(&head, &row)?);
+            changes.push(conversation_change(&head, row)?);
         }
     }
     let rows: Vec<ChangeRow> = session.all(&CHANGES, args()).await?;
@@ -227,10 +230,7 @@ pub(crate) async fn changes(
     Ok(changes)
 }
 
-fn conversation_change(
-    head: &Conversation,
-    row: &ConversationChangeRow,
-) -> Result<Change, Failure> {
+fn conversation_change(head: &Conversation, row: ConversationChangeRow) -> Result<Change, Failure> {
     let conversation = Box::new(Conversation {
         rev: row.rev,
         ..head.clone()
@@ -242,11 +242,12 @@ fn conversation_change(
     Ok(Change {
         rev: row.rev,
         event,
+        maker: row.maker,
     })
 }
 
 fn message_change(row: ChangeRow) -> Result<Change, Failure> {
-    let rev = row.change_rev;
+    let (rev, maker) = (row.change_rev, row.maker);
     let message = Box::new(Message {
         rev,
         ..Message::try_from(row.message)?
@@ -257,7 +258,7 @@ fn message_change(row: ChangeRow) -> Result<Change, Failure> {
         "message_deleted" => ServerEvent::MessageDeleted { message },
         kind => return Err(unknown(kind)),
     };
-    Ok(Change { rev, event })
+    Ok(Change { rev, event, maker })
 }
 
 fn unknown(kind: &str) -> Failure {

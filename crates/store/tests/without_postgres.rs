@@ -55,6 +55,7 @@ impl World {
         };
         let store = switchboard_store::open(options).await.unwrap();
         let new = NewConversation {
+            socket: None,
             id: ConversationId(SystemIds.next()),
             creator: ann(),
             kind: Kind::Group,
@@ -75,6 +76,7 @@ impl World {
 
     async fn send(&self, client_message_id: &str) -> StoreResult<Appended> {
         let new = NewMessage {
+            socket: None,
             id: MessageId(SystemIds.next()),
             conversation: self.conversation,
             sender: ann(),
@@ -90,6 +92,7 @@ impl World {
 
     async fn edit(&self, message: MessageId) -> StoreResult<Message> {
         let edit = Edit {
+            socket: None,
             message,
             editor: ann(),
             content: "edited".to_owned(),

@@ -8,10 +8,7 @@ use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{Channel, Published, Room, Standing};
 use switchboard_messaging::store::{Change, Head};
 use switchboard_protocol::{ConversationId, OrganizationId};
-use switchboard_socketio::SocketId;
 use tokio::sync::Semaphore;
-
-use super::own::OwnChanges;
 
 /// How long an event that came early waits for the one before it, which may be on its way from
 /// another node, before the store is asked.
@@ -99,9 +96,10 @@ pub(super) async fn open(
     let ids = conversations(&channels);
     let heads = heads(&app, &organization, &ids).await;
     let delivered = heads.iter().map(|(id, rev)| (*id, *rev)).collect();
-    let standing = match subscribed {
-        true => standing(&app, &organization, delivered).await,
-        false => None,
+    let standing = if subscribed {
+        standing(&app, &organization, delivered).await
+    } else {
+        None
     };
     let found = Found { heads, standing };
     Done::Opened { channels, found }
@@ -120,9 +118,10 @@ pub(super) async fn find(
     let subscribed = subscribe(&app, &[]).await;
     let ids: Vec<_> = delivered.iter().map(|(id, _)| *id).collect();
     let heads = heads(&app, &organization, &ids).await;
-    let standing = match subscribed {
-        true => standing(&app, &organization, delivered).await,
-        false => None,
+    let standing = if subscribed {
+        standing(&app, &organization, delivered).await
+    } else {
+        None
     };
     Done::Found(Found { heads, standing })
 }
@@ -185,12 +184,7 @@ async fn heads(
 pub(super) type Ahead = (ConversationId, i64, i64);
 
 /// Publishes what was delivered here before it went out, unless whoever is to publish it just does.
-pub(super) async fn tell(
-    app: Messaging,
-    organization: OrganizationId,
-    ahead: Vec<Ahead>,
-    own: OwnChanges,
-) -> Done {
+pub(super) async fn tell(app: Messaging, organization: OrganizationId, ahead: Vec<Ahead>) -> Done {
     tokio::time::sleep(LOOK_PATIENCE).await;
     let out = ahead.iter().map(|(id, out, _)| (*id, *out)).collect();
     let Some((now, _)) = standing(&app, &organization, out).await else {
@@ -209,7 +203,7 @@ pub(super) async fn tell(
             let Some(changes) = changes(&app, &channel, after, end).await else {
                 return Done::Told(None);
             };
-            match publish(&app, &channel, &changes, &own).await {
+            match publish(&app, &channel, &changes).await {
                 Some(offset) => floor = floor.max(offset),
                 None => return Done::Told(None),
             }
@@ -220,20 +214,10 @@ pub(super) async fn tell(
 }
 
 /// Publishes changes that were read from the store; the greatest offset that one got, or 0.
-async fn publish(
-    app: &Messaging,
-    channel: &Channel,
-    changes: &[Change],
-    own: &OwnChanges,
-) -> Option<u64> {
+async fn publish(app: &Messaging, channel: &Channel, changes: &[Change]) -> Option<u64> {
     let mut floor = 0;
     for change in changes {
-        let maker = match channel.room {
-            Room::Conversation(conversation) => own.maker(conversation, change.rev),
-            Room::Organization | Room::User(_) => None,
-        };
-        let except = maker.as_ref().map(SocketId::as_str);
-        match app.publish_change(channel, change, except).await {
+        match app.publish_change(channel, change).await {
             Ok(Published::Out(position)) => {
                 floor = floor.max(position.map_or(0, |position| position.offset));
             }
@@ -255,16 +239,11 @@ pub(super) async fn after(pause: Duration, done: Done) -> Done {
 
 /// Reads what is missing in a room, or the first part of much, and publishes what of it never went
 /// out: its node died before it could.
-pub(super) async fn repair(
-    app: Messaging,
-    channel: Channel,
-    (after, up_to): (i64, i64),
-    own: OwnChanges,
-) -> Done {
+pub(super) async fn repair(app: Messaging, channel: Channel, (after, up_to): (i64, i64)) -> Done {
     let changes = changes(&app, &channel, after, up_to.min(after + AT_ONCE)).await;
     if let Some(changes) = &changes {
         // What it comes to does not matter here: it is delivered in any case.
-        let _ = publish(&app, &channel, changes, &own).await;
+        let _ = publish(&app, &channel, changes).await;
     }
     Done::Repaired(channel, changes)
 }

@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::following::Following;
 use super::jobs::{self, Done, Turns};
-use super::own::OwnChanges;
 use super::place::Place;
 use super::resumption::{Resumption, ResumptionFailed};
 use super::shards::{Doubt, Shards};
@@ -60,7 +59,6 @@ pub(super) struct Shard {
     organization: OrganizationId,
     app: Messaging,
     outlet: Outlet,
-    own: OwnChanges,
     turns: Turns,
     rooms: HashMap<Channel, Following>,
     /// Which rooms a socket is in or on the way into.
@@ -84,14 +82,13 @@ impl Shard {
     pub(super) fn new(
         organization: OrganizationId,
         app: Messaging,
-        (outlet, own, turns): (Outlet, OwnChanges, Turns),
+        (outlet, turns): (Outlet, Turns),
         doubt: Doubt,
     ) -> Self {
         Self {
             organization,
             app,
             outlet,
-            own,
             turns,
             rooms: HashMap::new(),
             by_socket: HashMap::new(),

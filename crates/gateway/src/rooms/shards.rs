@@ -13,7 +13,6 @@ use tokio_util::task::TaskTracker;
 
 use super::Outlet;
 use super::jobs::Turns;
-use super::own::OwnChanges;
 use super::shard::{Message, Shard};
 
 /// Messages that wait for a shard. Callers wait when there are more, events of the hub are left out
@@ -28,7 +27,6 @@ pub(super) struct Shards(Arc<Inner>);
 struct Inner {
     app: Messaging,
     outlet: Outlet,
-    own: OwnChanges,
     turns: Turns,
     by_organization: Mutex<HashMap<OrganizationId, Door>>,
     holds: AtomicU64,
@@ -62,13 +60,11 @@ impl Shards {
     pub(super) fn new(
         app: Messaging,
         outlet: Outlet,
-        own: OwnChanges,
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         Self(Arc::new(Inner {
             app,
             outlet,
-            own,
             turns: Turns::default(),
             by_organization: Mutex::default(),
             holds: AtomicU64::new(0),
@@ -97,10 +93,10 @@ impl Shards {
     }
 
     /// Gives an event to the shard, if there is one; it casts doubt when it does not fit.
-    pub(super) fn deliver(&self, organization: &OrganizationId, event: BusEvent) {
+    pub(super) fn deliver(&self, organization: &OrganizationId, event: Box<BusEvent>) {
         let door = self.lock().get(organization).cloned();
         let Some(door) = door else { return };
-        match door.inbox.try_send(Message::Event(Box::new(event))) {
+        match door.inbox.try_send(Message::Event(event)) {
             // Without a shard nobody follows anything.
             Ok(()) | Err(TrySendError::Closed(_)) => {}
             Err(TrySendError::Full(_)) => {
@@ -134,7 +130,7 @@ impl Shards {
         let shard = Shard::new(
             organization.clone(),
             inner.app.clone(),
-            (inner.outlet.clone(), inner.own.clone(), inner.turns.clone()),
+            (inner.outlet.clone(), inner.turns.clone()),
             door.doubt.clone(),
         );
         let running = shard.run(inbox, self.clone(), inner.stop.clone());

@@ -242,6 +242,22 @@ async fn who_answers_a_new_conversation_at_once_does_not_hear_the_own_answer() {
 }
 
 #[tokio::test]
+async fn who_speaks_before_the_room_is_open_does_not_hear_the_own_words() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    let opening = cluster.node(2).store.gate("before heads");
+    let conversation = alice.group(&["bob"]).await;
+    opening.reached().await;
+    // The room begins after these: what Bob lacks of them is read from the store.
+    assert_eq!(bob.say(&conversation, "here").await["rev"], 2);
+    alice.say(&conversation, "well").await;
+    opening.open();
+    alice.say(&conversation, "good").await;
+    assert_eq!(bob.revs_until(4).await, [1, 3, 4]);
+}
+
+#[tokio::test]
 async fn who_was_told_of_a_conversation_hears_also_what_is_never_told_again() {
     let cluster = Cluster::of(2).await;
     let alice = cluster.node(1).connect("alice").await;

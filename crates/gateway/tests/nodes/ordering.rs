@@ -95,6 +95,27 @@ async fn a_long_gap_is_filled_without_cutting_anybody_as_too_slow() {
 }
 
 #[tokio::test]
+async fn who_goes_on_elsewhere_does_not_hear_what_the_former_node_could_not_tell() {
+    let cluster = Cluster::of(2).await;
+    let (alice, mut bob, conversation) = two_who_talk(&cluster).await;
+    let node = cluster.node(2);
+    // Alice is there before anything is read back.
+    let filling = node.store.gate("before changes");
+    cluster.node(1).hub.treat_revs(|_| Fate::Lost);
+    let message = alice.say(&conversation, "hello").await;
+    let edit = json!({"messageId": message["id"], "content": "hi"});
+    alice.ok("message:edit", edit).await;
+    let delete = json!({"messageId": message["id"]});
+    alice.ok("message:delete", delete).await;
+    let mut alice = node.recover("alice", alice).await;
+    filling.open();
+    bob.say(&conversation, "well").await;
+    assert_eq!(bob.revs_until(4).await, [2, 3, 4]);
+    assert_eq!(alice.revs_until(5).await, [5]);
+    assert_eq!(bob.revs_so_far().await, [0; 0]);
+}
+
+#[tokio::test]
 async fn a_message_that_is_sent_again_is_told_to_those_who_have_not_heard_of_it() {
     let counters = Counters::default();
     let _recording = metrics::set_default_local_recorder(&counters);

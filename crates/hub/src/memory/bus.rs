@@ -92,7 +92,11 @@ impl MemoryHub {
     async fn send(&self, event: BusEvent) {
         let queues = self.shared.lock().bus.queues_of(&event.channel);
         for (node, queue) in queues {
-            if queue.send(Arrival::Event(event.clone())).await.is_err() {
+            if queue
+                .send(Arrival::Event(Box::new(event.clone())))
+                .await
+                .is_err()
+            {
                 // Nobody holds the other end any more: the node is gone.
                 self.shared.lock().bus.detach(&node);
             }

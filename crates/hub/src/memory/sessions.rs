@@ -51,10 +51,11 @@ impl Sessions for MemoryHub {
         ttl_ms: u64,
     ) -> HubResult<()> {
         let now = self.shared.now().as_millis();
-        let shelf = &mut self.shared.lock().sessions;
-        shelf.sweep(now);
+        let shared = &mut self.shared.lock();
+        let kept_here = &mut shared.sessions;
+        kept_here.sweep(now);
         let place = (organization.clone(), key.clone());
-        if shelf
+        if kept_here
             .kept
             .get(&place)
             .is_some_and(|kept| kept.owner != record.owner)
@@ -66,7 +67,7 @@ impl Sessions for MemoryHub {
             owner: record.owner.clone(),
             until: after(now, ttl_ms),
         };
-        shelf.kept.insert(place, kept);
+        kept_here.kept.insert(place, kept);
         Ok(())
     }
 
@@ -76,11 +77,12 @@ impl Sessions for MemoryHub {
         ttl_ms: u64,
     ) -> HubResult<Vec<usize>> {
         let now = self.shared.now().as_millis();
-        let shelf = &mut self.shared.lock().sessions;
-        shelf.sweep(now);
+        let shared = &mut self.shared.lock();
+        let kept_here = &mut shared.sessions;
+        kept_here.sweep(now);
         let mut gone = Vec::new();
         for (index, place) in sessions.iter().enumerate() {
-            match shelf.kept.get_mut(place) {
+            match kept_here.kept.get_mut(place) {
                 Some(kept) => kept.until = after(now, ttl_ms),
                 None => gone.push(index),
             }
@@ -97,17 +99,18 @@ impl Sessions for MemoryHub {
         ttl_ms: u64,
     ) -> HubResult<Claim> {
         let now = self.shared.now().as_millis();
-        let shelf = &mut self.shared.lock().sessions;
-        shelf.sweep(now);
+        let shared = &mut self.shared.lock();
+        let kept_here = &mut shared.sessions;
+        kept_here.sweep(now);
         let place = (organization.clone(), key.clone());
-        let Some(kept) = shelf.kept.get_mut(&place) else {
+        let Some(kept) = kept_here.kept.get_mut(&place) else {
             return Ok(Claim::Unknown);
         };
         if kept.record.user != *user {
             return Ok(Claim::Identity);
         }
         if kept.until <= now {
-            shelf.kept.remove(&place);
+            kept_here.kept.remove(&place);
             return Ok(Claim::Expired);
         }
         owner.clone_into(&mut kept.owner);
@@ -121,14 +124,15 @@ impl Sessions for MemoryHub {
         key: &SessionKey,
         owner: &str,
     ) -> HubResult<()> {
-        let shelf = &mut self.shared.lock().sessions;
+        let shared = &mut self.shared.lock();
+        let kept_here = &mut shared.sessions;
         let place = (organization.clone(), key.clone());
-        if shelf
+        if kept_here
             .kept
             .get(&place)
             .is_some_and(|kept| kept.owner == owner)
         {
-            shelf.kept.remove(&place);
+            kept_here.kept.remove(&place);
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ impl Local {
     }
 
     /// What was encoded, unless it is this node's own and volatile, or nothing it listens to any more.
-    fn decode(&self, message: &Message) -> Option<BusEvent> {
+    fn decode(&self, message: &Message) -> Option<Box<BusEvent>> {
         let bytes = message.value.as_bytes()?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         if !self.wants(&message.channel) {
@@ -124,14 +124,14 @@ impl Local {
                 );
             })
             .ok()?;
-        Some(BusEvent { position, ..event })
+        Some(Box::new(BusEvent { position, ..event }))
     }
 
     /// Gives this node an event of its own, if it listens.
     async fn deliver_own(&self, name: &str, event: BusEvent) {
         if self.wants(name) {
             // It fails when the node has stopped listening for good; then nobody misses it.
-            let _ = self.queue.send(Arrival::Event(event)).await;
+            let _ = self.queue.send(Arrival::Event(Box::new(event))).await;
         }
     }
 

@@ -94,7 +94,7 @@ impl Node {
             let arrival = tokio::time::timeout(Duration::from_secs(10), self.events.recv());
             let arrival = arrival.await.expect("an event should have arrived");
             if let Arrival::Event(event) = arrival.expect("the hub should be open") {
-                return event;
+                return *event;
             }
         }
     }

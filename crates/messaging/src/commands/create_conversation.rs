@@ -21,6 +21,7 @@ pub(crate) async fn run(
     let new = NewConversation {
         id: ConversationId(app.ids.next()),
         creator: caller.viewer().clone(),
+        socket: caller.socket.clone(),
         kind: input.kind,
         others,
         title: input.title,

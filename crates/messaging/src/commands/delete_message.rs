@@ -25,6 +25,7 @@ pub(crate) async fn run(
     let deletion = Deletion {
         message,
         by: viewer.clone(),
+        socket: caller.socket.clone(),
         at,
     };
     let deleted = app.store.delete(deletion).await?;

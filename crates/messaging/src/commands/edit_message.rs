@@ -24,6 +24,7 @@ pub(crate) async fn run(
     let edit = Edit {
         message: input.message,
         editor: caller.viewer().clone(),
+        socket: caller.socket.clone(),
         content: stored_content(&input.content, &app.rules.get())?,
         expected_version: input.expected_version,
         not_before: window.map(|window| Timestamp::from_millis(at.as_millis() - window)),

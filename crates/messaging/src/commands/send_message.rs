@@ -20,6 +20,7 @@ pub(crate) async fn run(
         id: MessageId(app.ids.next()),
         conversation: input.conversation,
         sender: caller.viewer().clone(),
+        socket: caller.socket.clone(),
         kind: input.kind,
         content: stored_content(&input.content, &app.rules.get())?,
         reply_to: input.reply_to,

@@ -51,6 +51,7 @@ impl Naive {
         self.messages.push(Planned {
             organization: item.sender.organization.clone(),
             message: message.clone(),
+            socket: item.socket.clone(),
         });
         Ok(message)
     }
@@ -147,12 +148,14 @@ prop_compose! {
         sender in 0..5_u8,
         client in prop::option::of(0..3_u8),
         reply_to in prop::option::weighted(0.3, 0..30_u8),
+        socket in prop::option::of(0..3_u8),
         at in 0..5_i64,
     ) -> NewMessage {
         NewMessage {
             id: message_id(0),
             conversation: conversation(to),
             sender: Viewer { organization: organization(0), user: user(sender) },
+            socket: socket.map(|n| n.to_string()),
             kind: MessageType::Text,
             content: "hello".to_owned(),
             reply_to: reply_to.map(message_id),

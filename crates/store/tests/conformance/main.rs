@@ -12,6 +12,7 @@ mod changing;
 mod conversations;
 mod failing;
 mod listing;
+mod makers;
 mod many_nodes;
 mod reading;
 mod receipts;

@@ -80,6 +80,7 @@ impl World {
         NewConversation {
             id: ConversationId(SystemIds.next()),
             creator: viewer(creator),
+            socket: None,
             kind: Kind::Group,
             others: others.iter().map(|name| user(name)).collect(),
             title: None,
@@ -108,6 +109,7 @@ impl World {
             id: MessageId(SystemIds.next()),
             conversation: to,
             sender: viewer(sender),
+            socket: None,
             kind: MessageType::Text,
             content: content.to_owned(),
             reply_to: None,
@@ -128,6 +130,7 @@ impl World {
         Edit {
             message,
             editor: viewer(editor),
+            socket: None,
             content: content.to_owned(),
             expected_version: None,
             not_before: None,
@@ -144,6 +147,7 @@ impl World {
         Deletion {
             message,
             by: viewer(by),
+            socket: None,
             at: self.now(),
         }
     }

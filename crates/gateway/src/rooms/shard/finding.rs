@@ -122,8 +122,8 @@ impl Shard {
         let telling = !ahead.is_empty();
         if telling {
             let organization = self.organization.clone();
-            let (app, own) = (self.app.clone(), self.own.clone());
-            self.jobs.spawn(jobs::tell(app, organization, ahead, own));
+            let job = jobs::tell(self.app.clone(), organization, ahead);
+            self.jobs.spawn(job);
         }
         self.search = Search::Waiting {
             base: position.offset,

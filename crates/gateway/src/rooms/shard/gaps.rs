@@ -3,7 +3,7 @@
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
 use switchboard_messaging::publish;
 use switchboard_messaging::store::Change;
-use switchboard_socketio::{Packet, SocketId};
+use switchboard_socketio::Packet;
 
 use super::super::following::{Newcomer, Waiting};
 use super::super::jobs::{self, Done};
@@ -57,8 +57,8 @@ impl Shard {
                 self.watch_gap(&channel);
             }
             Some(gap) => {
-                let (app, own) = (self.app.clone(), self.own.clone());
-                self.jobs.spawn(jobs::repair(app, channel, gap, own));
+                let job = jobs::repair(self.app.clone(), channel, gap);
+                self.jobs.spawn(job);
             }
         }
     }
@@ -100,10 +100,8 @@ impl Shard {
         let Room::Conversation(conversation) = channel.room else {
             return None;
         };
-        let maker = self.own.maker(conversation, change.rev);
-        let except = maker.as_ref().map(SocketId::as_str);
         let now = self.app.clock.now();
-        publish::change(&self.organization, conversation, change, except, now).ok()
+        publish::change(&self.organization, conversation, change, now).ok()
     }
 
     /// What a newcomer lacked was read: it gets that, then what the room got meanwhile, and is in.
@@ -133,14 +131,9 @@ impl Shard {
             self.forget(channel, id);
             return;
         };
-        let Room::Conversation(conversation) = channel.room else {
-            return;
-        };
-        for change in &changes {
+        let is_anothers = |change: &&Change| change.maker.as_deref() != Some(id.as_str());
+        for change in changes.iter().filter(is_anothers) {
             let event = &change.event;
-            if self.own.maker(conversation, change.rev).as_ref() == Some(id) {
-                continue;
-            }
             if let Ok(packet) = Packet::event(NAMESPACE, event.name(), event) {
                 // A socket that is gone or full is closed by the runtime.
                 let _ = entry.socket.emit(&packet.without_certainty());

@@ -235,6 +235,19 @@ impl Node {
         Ok(Client::begin(socket).await)
     }
 
+    /// A socket whose connection broke, here or elsewhere, comes back in its former place.
+    pub(crate) async fn recover(&self, user: &str, former: Client) -> Client {
+        let token = self.token(user, ORGANIZATION, Duration::from_hours(1));
+        let auth = json!({"token": token, "pid": former.pid(), "offset": former.offset()});
+        let id = former.sid().to_owned();
+        drop(former);
+        let socket = SocketClient::connect(&self.url, auth).await.unwrap();
+        let client = Client::begin(socket).await;
+        assert_eq!(client.ready["recovered"], true, "{}", client.ready);
+        assert_eq!(client.sid(), id);
+        client
+    }
+
     /// Whether events of other nodes come for a conversation.
     pub(crate) fn listens_to(&self, conversation: &str) -> bool {
         let conversation: ConversationId = serde_json::from_value(json!(conversation)).unwrap();

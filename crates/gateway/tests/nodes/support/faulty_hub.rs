@@ -78,14 +78,14 @@ impl Ear {
     async fn hear_own(&self, event: BusEvent) {
         let wants = self.wanted.lock().unwrap().contains(&event.channel);
         if wants {
-            let _ = self.queue.send(Arrival::Event(event)).await;
+            let _ = self.queue.send(Arrival::Event(Box::new(event))).await;
         }
     }
 
     async fn hear(&self, event: BusEvent) {
         let listens = self.live.lock().unwrap().contains(&event.channel);
         if listens {
-            let _ = self.queue.send(Arrival::Event(event)).await;
+            let _ = self.queue.send(Arrival::Event(Box::new(event))).await;
         }
     }
 }

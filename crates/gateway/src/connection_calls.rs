@@ -1,0 +1,151 @@
+//! `connection:*`: a client looks after its session itself, where its library does not.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use switchboard_messaging::Following as _;
+use switchboard_messaging::hub::{Channel, Room, SessionKey};
+use switchboard_protocol::calls::RecoverSession;
+use switchboard_protocol::{ConversationId, ErrorObject, Timestamp};
+use switchboard_socketio::{Socket, SocketId};
+
+use crate::door::{Door, Opened};
+use crate::recovering::{RecoveryFailure, is_key};
+use crate::rooms::Entry;
+use crate::session::InRooms;
+
+/// How often clients asked to be recovered on this node, and what it came to. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RecoveryCounts(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+
+impl RecoveryCounts {
+    pub(crate) fn count(&self, result: Result<(), RecoveryFailure>) {
+        let label = match result {
+            Ok(()) => "recovered",
+            Err(failure) => failure.as_str(),
+        };
+        metrics::counter!("switchboard_recoveries_total", "result" => label).increment(1);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(label).or_default() += 1;
+    }
+
+    fn answer(&self) -> Value {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts: u64 = counts.values().sum();
+        let recovered = counts.get("recovered").copied().unwrap_or(0);
+        let failures = counts.iter().filter(|(label, _)| **label != "recovered");
+        let failures: BTreeMap<_, _> = failures.collect();
+        json!({"attempts": attempts, "recovered": recovered, "failures": failures})
+    }
+}
+
+impl Door {
+    /// `connection:create-session`.
+    pub(crate) fn create_session(&self, opened: &Opened) -> Result<Value, ErrorObject> {
+        let key = opened.key.as_ref();
+        let key = key.ok_or_else(|| ErrorObject::forbidden("recovery is turned off here"))?;
+        Ok(json!({"sessionToken": key.0, "expiresAt": self.session_end()}))
+    }
+
+    /// When a session would be over whose client went now.
+    fn session_end(&self) -> Timestamp {
+        let lasts = self.options.max_disconnection.as_millis() as i64;
+        Timestamp::from_millis(self.messaging.clock.now().as_millis() + lasts)
+    }
+
+    /// `connection:session-info`.
+    pub(crate) fn session_info(&self, socket: &Socket, opened: &Opened) -> Value {
+        let actor = &opened.session.caller.actor;
+        json!({
+            "socketId": socket.id().as_str(),
+            "userId": actor.viewer.user,
+            "organizationId": actor.viewer.organization,
+            "nodeId": self.options.node_id,
+            "transport": socket.transport().as_str(),
+            "recovered": opened.recovered,
+            "recoveryFailure": opened.failure.map(RecoveryFailure::as_str),
+            "recoverable": opened.key.is_some(),
+            "rooms": InRooms(socket.clone()).conversations(),
+            "tokenExpiresAt": actor.expires_at,
+            "expiresAt": opened.key.is_some().then(|| self.session_end()),
+        })
+    }
+
+    /// `connection:stats`: of this node, since it started.
+    pub(crate) fn recovery_stats(&self) -> Value {
+        self.recoveries.answer()
+    }
+
+    /// `connection:recover`: the answer, and the rooms that the socket follows after it.
+    pub(crate) async fn recover_session(
+        &self,
+        socket: &Socket,
+        opened: &Opened,
+        input: RecoverSession,
+    ) -> Result<(Value, Vec<Entry>), ErrorObject> {
+        let result = self.former_rooms(socket, opened, &input.token).await?;
+        let counted = result.as_ref().map(drop).map_err(|failure| *failure);
+        self.recoveries.count(counted);
+        let rooms = match result {
+            Ok(rooms) => rooms,
+            Err(failure) => {
+                let answer = json!({
+                    "recovered": false, "recoveryFailure": failure.as_str(),
+                    "rooms": [], "changes": [], "queued": 0,
+                });
+                return Ok((answer, Vec::new()));
+            }
+        };
+        let viewer = opened.session.caller.viewer();
+        let caught_up = self
+            .messaging
+            .catch_up(viewer, &rooms, &input.positions)
+            .await?;
+        let mut entries = Vec::with_capacity(caught_up.len());
+        let mut changes = Vec::new();
+        let mut names = Vec::with_capacity(caught_up.len());
+        for one in caught_up {
+            let channel = Channel {
+                organization: viewer.organization.clone(),
+                room: Room::Conversation(one.conversation),
+            };
+            if let Some(key) = &opened.key {
+                self.sessions.entered(key, one.conversation, one.rev).await;
+            }
+            entries.push(Entry::after(channel, socket.clone(), one.rev));
+            changes.extend(one.changes);
+            names.push(one.conversation);
+        }
+        let answer = json!({"recovered": true, "rooms": names, "changes": changes, "queued": 0});
+        Ok((answer, entries))
+    }
+
+    /// The conversations that the session of a token followed; the token is used up by that.
+    async fn former_rooms(
+        &self,
+        socket: &Socket,
+        opened: &Opened,
+        token: &str,
+    ) -> Result<Result<Vec<ConversationId>, RecoveryFailure>, ErrorObject> {
+        let viewer = opened.session.caller.viewer();
+        let key = SessionKey(token.to_owned());
+        let is_own = opened.key.as_ref() == Some(&key);
+        if is_own || !is_key(token) {
+            return Ok(Err(RecoveryFailure::Unknown));
+        }
+        let owner = self.new_owner();
+        let record = match self.claim(&key, viewer, &owner).await {
+            Ok(record) => record,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if let Some(id) = SocketId::parse(&record.socket).filter(|id| *id != socket.id()) {
+            let at = self.messaging.clock.now();
+            let hub = &self.messaging.hub;
+            self.present.take_over(hub, (viewer, at), &id, &owner).await;
+        }
+        let rooms = self.rooms_of(viewer, &record).await?;
+        self.end_session(&key, viewer, &owner).await;
+        Ok(Ok(rooms.into_iter().collect()))
+    }
+}
