@@ -22,7 +22,6 @@ use tokio::{
     sync::{Mutex, Semaphore, mpsc},
     task::JoinHandle,
 };
-use tokio_tungstenite::connect_async;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use app::{App, Seen};
@@ -189,13 +188,7 @@ impl Lab {
     /// Takes a polling session over to WebSocket.
     pub(crate) async fn upgraded(&self, session: &str) -> Client {
         let query = session.replace("transport=polling", "transport=websocket");
-        let (ws, _) = soon(connect_async(format!(
-            "ws://{}/socket.io/?{query}",
-            self.addr
-        )))
-        .await
-        .unwrap();
-        let mut client = Client::new(ws);
+        let mut client = Client::connect(self.addr, &query).await;
         client.send_engine("2probe").await;
         assert_eq!(client.raw().await.as_deref(), Some("3probe"));
         client.send_engine("5").await;

@@ -5,27 +5,27 @@ use std::net::SocketAddr;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 use super::soon;
 
 pub(crate) struct Client {
-    ws: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    ws: WebSocketStream<TcpStream>,
     pub(crate) id: String,
 }
 
 impl Client {
-    pub(super) fn new(ws: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
-        Self {
-            ws,
-            id: String::new(),
-        }
+    /// A WebSocket with this query.
+    pub(super) async fn connect(addr: SocketAddr, query: &str) -> Self {
+        let tcp = soon(TcpStream::connect(addr)).await.unwrap();
+        let url = format!("ws://{addr}/socket.io/?{query}");
+        let (ws, _) = soon(client_async(url, tcp)).await.unwrap();
+        let id = String::new();
+        Self { ws, id }
     }
 
     pub(super) async fn open(addr: SocketAddr, query: &str) -> Self {
-        let url = format!("ws://{addr}/socket.io/?{query}&transport=websocket");
-        let (ws, _) = soon(connect_async(url)).await.unwrap();
-        let mut client = Self::new(ws);
+        let mut client = Self::connect(addr, &format!("{query}&transport=websocket")).await;
         let open = client.raw().await.expect("open packet");
         assert!(open.starts_with("0{"), "{open}");
         client
