@@ -157,6 +157,44 @@ stories("recovery", {}, (story) => {
     }
   });
 
+  for (const client of ["c2", "c4"]) {
+    story(`${client}: a client without recovery of its own comes back by its session token, once`, async (scene) => {
+      const alice = await scene.connect("alice", { node: OTHER });
+      const bob = await scene.connect("bob", { node: 0, client });
+      const [{ id: followed }, { id: left }] = [await scene.group(alice, ["bob"]), await scene.group(alice, ["bob"])];
+      await bob.next("conversation:created");
+      await bob.next("conversation:created");
+      await bob.ok("conversation:leave", { conversationId: left });
+      await send(alice, followed, "before");
+      const { message } = { message: await hears(bob, "before") };
+      const { sessionToken, expiresAt } = await bob.ok("connection:create-session", {});
+      assert.equal(sessionToken, bob.session.sessionToken);
+      assert.ok(Date.parse(expiresAt) > Date.now());
+      bob.drop();
+      await bob.ends();
+      await send(alice, followed, "missed");
+
+      const options = client === "c4" ? { auth: { token: scene.token("bob") } } : {};
+      const again = await scene.connect("bob", { node: OTHER, client, options });
+      await again.ok("conversation:leave", { conversationId: followed });
+      const stranger = await scene.connect("mallory", { node: OTHER });
+      const refused = await stranger.ok("connection:recover", { sessionToken });
+      assert.deepEqual(refused, { recovered: false, recoveryFailure: "identity", rooms: [], changes: [], queued: 0 });
+      const answer = await again.ok("connection:recover", { sessionToken, positions: { [followed]: message.rev } });
+      assert.deepEqual([answer.recovered, answer.rooms, answer.queued], [true, [followed], 0]);
+      assert.deepEqual(answer.changes.map(({ messages }) => messages.map(({ content }) => content)), [["missed"]]);
+      await send(alice, followed, "live");
+      await hears(again, "live");
+      const twice = await again.ok("connection:recover", { sessionToken });
+      assert.deepEqual([twice.recovered, twice.recoveryFailure], [false, "unknown"]);
+      const info = await again.ok("connection:session-info", {});
+      assert.deepEqual([info.userId, info.recovered, info.rooms.includes(followed)], [scene.id("bob"), false, true]);
+      const stats = await again.ok("connection:stats", {});
+      assert.ok(stats.recovered >= 1 && stats.failures.identity >= 1 && stats.attempts >= 3, JSON.stringify(stats));
+      await again.refused("VALIDATION_FAILED", "connection:recover", { positions: { x: 1 } });
+    });
+  }
+
   story("who left for good is not recovered", async (scene) => {
     const alice = await scene.connect("alice");
     const [pid, offset] = [alice.socket._pid, alice.socket._lastOffset];

@@ -144,6 +144,11 @@ pub const METRICS: &[MetricInfo] = &[
         "Sockets that were closed because their queue was full.",
     ),
     counter(
+        names::RECOVERIES_TOTAL,
+        &["result"],
+        "Clients that came back and asked for what they had: `recovered`, or why not.",
+    ),
+    counter(
         names::GAPS_REPAIRED_TOTAL,
         &[],
         "Holes in a conversation's sequence that were filled from the database.",

@@ -26,6 +26,8 @@ pub const FANOUT_LATENCY_SECONDS: &str = "switchboard_fanout_latency_seconds";
 pub const SEND_QUEUE_BYTES: &str = "switchboard_send_queue_bytes";
 /// Counter: sockets closed for a full queue.
 pub const SLOW_CONSUMERS_TOTAL: &str = "switchboard_slow_consumers_total";
+/// Counter `{result}`: clients that asked to get back what they had.
+pub const RECOVERIES_TOTAL: &str = "switchboard_recoveries_total";
 /// Counter: holes filled from the database.
 pub const GAPS_REPAIRED_TOTAL: &str = "switchboard_gaps_repaired_total";
 /// Counter: events that had been delivered before.

@@ -237,14 +237,9 @@ pub(super) async fn after(pause: Duration, done: Done) -> Done {
     done
 }
 
-/// Reads what is missing in a room, or the first part of much, and publishes what of it never went
-/// out: its node died before it could.
+/// Reads what is missing in a room, or the first part of much.
 pub(super) async fn repair(app: Messaging, channel: Channel, (after, up_to): (i64, i64)) -> Done {
     let changes = changes(&app, &channel, after, up_to.min(after + AT_ONCE)).await;
-    if let Some(changes) = &changes {
-        // What it comes to does not matter here: it is delivered in any case.
-        let _ = publish(&app, &channel, changes).await;
-    }
     Done::Repaired(channel, changes)
 }
 

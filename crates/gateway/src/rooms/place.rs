@@ -20,6 +20,8 @@ pub(super) struct Place {
     /// Up to here, something was delivered before it went out.
     floor: u64,
     certain: bool,
+    /// Counts the reasons to doubt it: what was asked before the last one does not answer it.
+    doubts: u64,
 }
 
 /// What an arrival says about the place.
@@ -37,12 +39,13 @@ impl Place {
     /// An event arrives.
     pub(super) fn arrive(&mut self, position: Option<&Position>) -> Arrived {
         let Some(position) = position else {
-            self.certain = false;
+            self.doubt();
             return Arrived::Astray;
         };
         if self.epoch.as_ref() != Some(&position.epoch) {
             self.begin(&position.epoch);
             self.seen = position.offset;
+            self.doubt();
             return Arrived::Astray;
         }
         if position.offset <= self.seen {
@@ -55,6 +58,7 @@ impl Place {
     fn begin(&mut self, epoch: &Epoch) {
         *self = Self {
             epoch: Some(epoch.clone()),
+            doubts: self.doubts,
             ..Self::default()
         };
     }
@@ -62,6 +66,12 @@ impl Place {
     /// The place is no longer certain.
     pub(super) fn doubt(&mut self) {
         self.certain = false;
+        self.doubts += 1;
+    }
+
+    /// How often it was doubted.
+    pub(super) fn doubts(&self) -> u64 {
+        self.doubts
     }
 
     /// The order is this one; `false` when that is news.

@@ -23,8 +23,9 @@ pub(super) enum Search {
     /// Nothing is looked for.
     #[default]
     Over,
-    /// It is being asked where everything stands, or waited for the next try.
-    Asked,
+    /// It is being asked where everything stands, or waited for the next try; how often the place had
+    /// been doubted when it was asked.
+    Asked { doubts: u64 },
     /// What is missing is awaited, and what never went out is published.
     Waiting {
         base: u64,
@@ -32,6 +33,7 @@ pub(super) enum Search {
         /// The rooms that lack something, and up to which `rev`.
         behind: HashMap<ConversationId, i64>,
         telling: bool,
+        doubts: u64,
     },
 }
 
@@ -40,11 +42,6 @@ impl Shard {
     pub(super) fn heed_doubt(&mut self) {
         if self.doubt.take() {
             self.place.doubt();
-            self.search = match std::mem::take(&mut self.search) {
-                // What was asked before is no answer to this doubt.
-                Search::Waiting { .. } | Search::Over => Search::Over,
-                Search::Asked => Search::Asked,
-            };
         }
         self.settle_place();
     }
@@ -60,7 +57,9 @@ impl Shard {
 
     /// Asks where everything stands.
     pub(super) fn find(&mut self) {
-        self.search = Search::Asked;
+        self.search = Search::Asked {
+            doubts: self.place.doubts(),
+        };
         let organization = self.organization.clone();
         let job = jobs::find(
             self.app.clone(),
@@ -103,6 +102,14 @@ impl Shard {
             self.try_again(jobs::POLL);
             return;
         };
+        let Search::Asked { doubts } = self.search else {
+            return;
+        };
+        if doubts != self.place.doubts() {
+            // What was asked before is no answer to what happened since.
+            self.try_again(jobs::PATIENCE);
+            return;
+        }
         let position = &standing.position;
         if !self.place.is_of(&position.epoch) {
             tracing::debug!(organization = %self.organization, "a new order of events begins");
@@ -130,6 +137,7 @@ impl Shard {
             floor: 0,
             behind,
             telling,
+            doubts,
         };
     }
 
@@ -145,7 +153,10 @@ impl Shard {
         if !self.place.is_of(&standing.position.epoch) {
             self.place.doubt();
         }
-        if are_all && !self.place.is_found() {
+        if are_all && !self.place.is_found() && matches!(self.search, Search::Over) {
+            self.search = Search::Asked {
+                doubts: self.place.doubts(),
+            };
             self.found(found);
         }
     }
@@ -162,7 +173,9 @@ impl Shard {
     }
 
     fn try_again(&mut self, pause: std::time::Duration) {
-        self.search = Search::Asked;
+        self.search = Search::Asked {
+            doubts: self.place.doubts(),
+        };
         self.jobs.spawn(jobs::after(pause, Done::Find));
     }
 
@@ -173,10 +186,15 @@ impl Shard {
             floor,
             behind,
             telling: false,
+            doubts,
         } = &self.search
         else {
             return;
         };
+        if *doubts != self.place.doubts() {
+            self.try_again(jobs::PATIENCE);
+            return;
+        }
         let (base, floor) = (*base, *floor);
         let rooms = &self.rooms;
         let organization = &self.organization;
