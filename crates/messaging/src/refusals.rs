@@ -14,6 +14,11 @@ impl From<StoreError> for ErrorObject {
                 tracing::warn!(cause, "store unavailable");
                 Self::unavailable()
             }
+            // Counted where it was refused: a line for each would be a flood of its own.
+            StoreError::Busy { retry_after } => {
+                tracing::debug!(?retry_after, "store busy");
+                Self::busy(retry_after)
+            }
             StoreError::Internal(cause) => {
                 tracing::error!(cause, "store failed");
                 Self::internal()

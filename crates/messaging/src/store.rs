@@ -6,6 +6,7 @@
 //! one that commits first wins; a write that is refused changes nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -28,6 +29,9 @@ pub enum StoreError {
     /// repeating it with the same client id is safe.
     #[error("database unavailable: {0}")]
     Unavailable(String),
+    /// Too much waits already, or somebody else has locked what is to be changed. Nothing was written.
+    #[error("busy; to be tried again after {retry_after:?}")]
+    Busy { retry_after: Duration },
     /// The database answered something that should not be.
     #[error("database error: {0}")]
     Internal(String),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
 use sqlx::types::Json;
-use sqlx::{Arguments, PgConnection, PgPool};
+use sqlx::{Arguments, AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 use switchboard_messaging::store::{NewMessage, StoreError, StoreResult};
 
 use crate::Options;
@@ -38,6 +38,18 @@ pub(crate) fn open(options: &Options) -> StoreResult<PgPool> {
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy_with(connect))
+}
+
+/// A transaction in which a lock is waited for no longer than this. Said together with `begin`, it
+/// costs no round trip.
+pub(crate) async fn begin(
+    pool: &PgPool,
+    patience: Duration,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    // Zero would be for ever.
+    let millis = patience.as_millis().max(1);
+    let begin = format!("begin; set local lock_timeout = {millis}");
+    pool.begin_with(AssertSqlSafe(begin)).await
 }
 
 /// The parameters as PostgreSQL takes them.

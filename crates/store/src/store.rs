@@ -30,14 +30,16 @@ pub(crate) struct SqlStore {
 }
 
 impl SqlStore {
-    /// A store whose calls take at most `deadline`.
-    pub(crate) fn new(database: Database, deadline: Duration) -> Self {
+    /// A store whose calls take at most `deadline`. At most `asides` connections at a time wait for
+    /// conversations that somebody else has locked.
+    pub(crate) fn new(database: Database, deadline: Duration, asides: usize) -> Self {
         let appender = Arc::new(Appender {
             database: database.clone(),
+            statement_timeout: deadline,
         });
         Self {
             database,
-            appends: GroupCommit::start(appender, deadline),
+            appends: GroupCommit::start(appender, deadline, asides),
             deadline,
         }
     }
