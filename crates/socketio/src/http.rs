@@ -5,14 +5,22 @@ mod polling;
 mod query;
 mod websocket;
 
-use std::{convert::Infallible, future::ready, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::ready,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::{body::Body, extract::ConnectInfo};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 
 use crate::{
-    Application, Protocol, RemoteAddr, Transport, bundle,
+    Application, Protocol, RemoteAddr, Transport,
+    addresses::AddressPlace,
+    bundle,
     compression::Encoding,
     ids::EngineId,
     listen::Peer,
@@ -148,7 +156,8 @@ async fn open<A: Application>(
         return Err(Problem::ShuttingDown);
     }
     let request = Request::from_parts(parts, body);
-    let opening = opening(&registry, &request, &query);
+    let mut opening = opening(&registry, &request, &query);
+    opening.address_place = place_of(&registry, &opening)?;
     match query.transport {
         Some(Transport::WebSocket) => {
             websocket::open(app, registry, request, query.protocol, opening)
@@ -171,7 +180,23 @@ fn opening(registry: &Registry, request: &Request<Body>, query: &Query) -> Openi
         headers: registry.options.headers.iter().flat_map(kept).collect(),
         query: request.uri().query().unwrap_or_default().into(),
         base64: query.base64,
+        address_place: None,
     }
+}
+
+/// The session's place among those of its address; `None` when nobody counts.
+fn place_of(registry: &Registry, opening: &Opening) -> Result<Option<AddressPlace>, Problem> {
+    let most = registry.options.connections_per_address;
+    let (1.., Some(address)) = (most, opening.remote_addr) else {
+        return Ok(None);
+    };
+    let place = registry.addresses.take(address.ip(), most);
+    if place.is_none() {
+        registry.addresses_refused.fetch_add(1, Ordering::Relaxed);
+        let message = "too many connections of this address";
+        return Err(Problem::Forbidden(message.to_owned()));
+    }
+    Ok(place)
 }
 
 fn remote_addr(request: &Request<Body>) -> Option<SocketAddr> {

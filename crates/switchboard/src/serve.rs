@@ -4,6 +4,7 @@ pub(crate) mod connect;
 mod keeper;
 mod origins;
 mod parts;
+mod proxies;
 mod reload;
 mod signals;
 mod welcome;
@@ -134,7 +135,13 @@ async fn start(
     let shown = switchboard_messaging::Live::new(settings.render_show());
     let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone());
     serve_admin(admin, admin_routes, &listeners, stop_listening.clone());
-    serve_public(public, routes, &listeners, stop_listening.clone());
+    let options = parts::listen_options(&settings);
+    serve_public(
+        (public, options),
+        routes,
+        &listeners,
+        stop_listening.clone(),
+    );
     lifecycle.enter(Phase::Ready);
     tracing::info!(node = node_id, "ready");
 
@@ -205,7 +212,8 @@ fn public_routes(
     signer: Option<Arc<switchboard_messaging::auth::Signer>>,
     clock: &Arc<dyn Clock>,
 ) -> Router {
-    let sockets = origins::guard(gateway.service(), origins);
+    let proxies = proxies::Proxies::new(settings);
+    let sockets = origins::guard(proxies.around(gateway.service()), origins);
     if settings.general.environment != Environment::Development {
         return sockets;
     }
@@ -237,12 +245,12 @@ fn admin_routes(
 }
 
 fn serve_public(
-    tcp: TcpListener,
+    (tcp, options): (TcpListener, listen::Options),
     routes: Router,
     listeners: &TaskTracker,
     stop: CancellationToken,
 ) {
-    listeners.spawn(listen::serve(tcp, routes, listen::Options::default(), stop));
+    listeners.spawn(listen::serve(tcp, routes, options, stop));
 }
 
 fn serve_admin(tcp: TcpListener, routes: Router, listeners: &TaskTracker, stop: CancellationToken) {

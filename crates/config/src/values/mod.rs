@@ -3,6 +3,7 @@
 mod collections;
 mod duration;
 mod names;
+mod network;
 mod origin;
 mod rate;
 mod scalars;
@@ -11,6 +12,7 @@ mod size;
 mod url;
 
 pub use names::{ClaimName, CookieName, KeyPrefix, LogLevel, NodeId, OrgId};
+pub use network::Network;
 pub use origin::Origin;
 pub use rate::Rate;
 pub use secret::Secret;
