@@ -32,6 +32,6 @@ pub use sections::{
 pub use settings::{Loaded, Settings};
 pub use source::{ConfigErrors, Remark, Source};
 pub use values::{
-    ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, LogLevel, NodeId, NodeUrl,
-    OrgId, Origin, Rate, RedisUrl, Secret, Size,
+    ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, LogLevel, Network, NodeId,
+    NodeUrl, OrgId, Origin, Rate, RedisUrl, Secret, Size,
 };

@@ -22,14 +22,6 @@ pub const RESERVED: &[Reserved] = &[
         paths: &["http.api_prefix"],
     },
     Reserved {
-        feature: "trust in `X-Forwarded-For`",
-        paths: &["http.trusted_proxies"],
-    },
-    Reserved {
-        feature: "a limit on the connections of a node",
-        paths: &["http.max_connections"],
-    },
-    Reserved {
         feature: "TLS on the public listener",
         paths: &["http.tls_cert_file", "http.tls_key_file"],
     },
@@ -81,14 +73,6 @@ pub const RESERVED: &[Reserved] = &[
     Reserved {
         feature: "a rate limit on connecting",
         paths: &["limits.failed_connects", "limits.connects"],
-    },
-    Reserved {
-        feature: "a limit on the connections of one address",
-        paths: &["limits.connections_per_address"],
-    },
-    Reserved {
-        feature: "a limit on the connections of one organization",
-        paths: &["limits.connections_per_org"],
     },
     Reserved {
         feature: "export of traces",

@@ -270,6 +270,7 @@ fn a_running_node_takes_new_keys_origins_rates_rules_of_messages_and_log_levels(
         "messages.max_length",
         "messages.edit_window",
         "messages.deletion",
+        "limits.events_per_org",
         "telemetry.log_level",
     ];
     assert_eq!(reloadable, expected);

@@ -70,7 +70,7 @@ fn a_reserved_key_given_twice_is_one_warning_at_the_place_that_wins() {
 }
 
 #[rstest]
-#[case::list("[http]\ntrusted_proxies = [\"10.0.0.0/8\"]\n")]
+#[case::list("[attachments]\nallowed_types = [\"image/png\"]\n")]
 #[case::table("[auth.api_keys]\nfirst = \"x\"\n")]
 #[case::list_of_tables("[[auth.api_keys]]\nname = \"first\"\n")]
 #[case::nested_table("[auth.api_keys.first]\nkey = \"x\"\n")]

@@ -22,6 +22,7 @@ use switchboard_socketio::{
 
 use crate::connection_calls::RecoveryCounts;
 use crate::expiry::Expiry;
+use crate::places::{Place, Places};
 use crate::present::Present;
 use crate::recovering::{Recovered, RecoveryFailure, new_key};
 use crate::rooms::{Entry, Rooms, room_name};
@@ -42,6 +43,7 @@ pub(crate) struct Door {
     pub(crate) recoveries: RecoveryCounts,
     /// Held while a user's sockets are counted and one is added.
     pub(crate) counting: Mutex<()>,
+    pub(crate) places: Places,
 }
 
 /// A session, and what its socket is to be told first.
@@ -60,6 +62,8 @@ pub(crate) struct Opened {
     pub(crate) key: Option<SessionKey>,
     /// This connection, in the session's record.
     pub(crate) owner: String,
+    /// Among its organization's sockets.
+    pub(crate) place: Place,
 }
 
 impl Door {
@@ -92,6 +96,7 @@ impl Door {
         failure: Option<RecoveryFailure>,
     ) -> Result<Opened, ErrorObject> {
         let viewer = &actor.viewer;
+        let place = self.place_in(viewer)?;
         self.take_place(viewer, socket)?;
         // A conversation that is made from here on is told of in these; earlier ones are read.
         let own = [
@@ -124,6 +129,7 @@ impl Door {
             failure,
             key,
             owner,
+            place,
         })
     }
 
@@ -155,13 +161,20 @@ impl Door {
         Some(key)
     }
 
+    /// A place among the sockets of the organization.
+    fn place_in(&self, viewer: &Viewer) -> Result<Place, ErrorObject> {
+        let most = self.options.connections_per_org;
+        let place = self.places.take(&viewer.organization, most);
+        place.ok_or_else(|| too_many("organization"))
+    }
+
     /// Joins the user's room, in which the user's sockets are counted.
     fn take_place(&self, viewer: &Viewer, socket: &Socket) -> Result<(), ErrorObject> {
         let own_room = room_name(&user_channel(&viewer.organization, &viewer.user));
         let most = self.options.connections_per_user;
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         if most > 0 && self.rooms.sockets_in(&own_room) >= most {
-            return Err(ErrorObject::forbidden("too many connections of this user"));
+            return Err(too_many("user"));
         }
         // One that is gone meanwhile is of no more interest.
         socket.join(&own_room);
@@ -334,8 +347,13 @@ impl Application for Door {
         let ack = event.ack.take();
         let label = ClientEvent::from_name(&event.name).map_or("unknown", ClientEvent::name);
         metrics::counter!("switchboard_events_received_total", "event" => label).increment(1);
+        let turn = opened.place.turn().await;
+        let handling = async {
+            turn.as_ref().map_err(ErrorObject::clone)?;
+            self.handle(&socket, &opened, &event).await
+        };
         // Also a defect of ours gets its one answer.
-        let handling = AssertUnwindSafe(self.handle(&socket, &opened, &event)).catch_unwind();
+        let handling = AssertUnwindSafe(handling).catch_unwind();
         let result = handling.await.unwrap_or_else(|_panic| {
             tracing::error!(event = label, "handler panicked");
             Err(ErrorObject::internal())
@@ -371,6 +389,7 @@ impl Application for Door {
             .presence
             .socket_gone(&actor.viewer, id.as_str())
             .await;
+        opened.place.leave();
         self.present.ended(&id, &opened.owner);
     }
 }
@@ -381,6 +400,11 @@ fn conversation_channel(opened: &Opened, conversation: ConversationId) -> Channe
         organization,
         room: Room::Conversation(conversation),
     }
+}
+
+fn too_many(limit: &'static str) -> ErrorObject {
+    metrics::counter!("switchboard_connections_refused_total", "limit" => limit).increment(1);
+    ErrorObject::forbidden(&format!("too many connections of this {limit}"))
 }
 
 fn refused(failure: AuthFailure) -> ErrorObject {

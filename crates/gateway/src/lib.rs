@@ -6,6 +6,7 @@ mod drain;
 mod expiry;
 mod fanout;
 mod handshake;
+mod places;
 mod presence_fanout;
 mod present;
 mod recovering;
@@ -71,6 +72,8 @@ pub struct GatewayOptions {
     pub presence_window: Duration,
     /// Most sockets of one user on this node; 0 is no limit.
     pub connections_per_user: usize,
+    /// Most sockets of one organization on this node; 0 is no limit.
+    pub connections_per_org: usize,
     /// Most conversations that one socket follows; 0 is no limit.
     pub rooms_per_socket: usize,
     /// How long a client may be away and still get back what it had; zero is not at all.
@@ -132,6 +135,7 @@ impl Gateway {
             present,
             recoveries: connection_calls::RecoveryCounts::default(),
             counting: std::sync::Mutex::default(),
+            places: places::Places::default(),
         };
         let server = Server::new(socketio, door);
         outlet.open(server.handle());

@@ -146,11 +146,14 @@ impl Door {
         };
         let at = self.messaging.clock.now();
         let is_free = self.present.take_over(hub, (viewer, at), &id, &owner).await;
-        if !is_free || self.has_too_many_sockets(viewer) {
+        // What does not go on here begins anew, and is told there if there are too many.
+        let most = self.options.connections_per_org;
+        let place = self.places.take(&viewer.organization, most);
+        let Some(place) = place.filter(|_| is_free && !self.has_too_many_sockets(viewer)) else {
             return Ok(Err(self
                 .given_up(asked, viewer, &owner, RecoveryFailure::Unknown)
                 .await));
-        }
+        };
         let rooms = self.rooms_of(viewer, &record).await?;
         let total_unread = self.messaging.store.total_unread(viewer).await?;
         let back = Back {
@@ -182,6 +185,7 @@ impl Door {
             failure: None,
             key: Some(asked.key.clone()),
             owner,
+            place,
         }))
     }
 

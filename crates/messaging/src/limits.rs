@@ -60,6 +60,7 @@ pub struct RateTable {
     preset: Preset,
     default: Option<Rate>,
     events: HashMap<String, Rate>,
+    organization: Option<Rate>,
 }
 
 impl RateTable {
@@ -70,7 +71,22 @@ impl RateTable {
             preset,
             default,
             events,
+            organization: None,
         }
+    }
+
+    /// With a rate for all calls of an organization together.
+    #[must_use]
+    pub fn with_organization(self, organization: Option<Rate>) -> Self {
+        Self {
+            organization,
+            ..self
+        }
+    }
+
+    /// The rate of all calls of an organization together, if there is one.
+    pub fn of_organization(&self) -> Option<Rate> {
+        self.organization
     }
 
     /// The rate of a call.

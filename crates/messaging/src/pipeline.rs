@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorObject};
+use switchboard_protocol::{
+    Call, ClientEvent, ConversationId, ErrorObject, OrganizationId, UserId,
+};
 
 use crate::actor::Caller;
 use crate::bridges::Bridges;
@@ -12,6 +14,7 @@ use crate::hub::{Admission, BusEvent, Hub};
 use crate::limits::RateTable;
 use crate::live::Live;
 use crate::presence::PresenceService;
+use crate::rate::Rate;
 use crate::store::{Refusal, Store};
 use crate::typing::TypingService;
 use crate::{Clock, Ids, commands, queries};
@@ -54,6 +57,14 @@ pub struct Messaging {
     pub typing: TypingService,
     /// Looks after events that came before their predecessors.
     pub bridges: Bridges,
+}
+
+/// The bucket of all calls of an organization. No event has that name, so whose it is called does not
+/// matter.
+const ORGANIZATION: &str = "organization";
+
+fn everybody() -> Result<UserId, ErrorObject> {
+    UserId::new(ORGANIZATION).map_err(|_| ErrorObject::internal())
 }
 
 /// What a call means for the room of a conversation on the calling socket.
@@ -134,11 +145,25 @@ impl Messaging {
             Some(event) => (event.name(), rates.of(event)),
             None => ("unknown", rates.other()),
         };
-        match self
-            .hub
-            .take(&viewer.organization, &viewer.user, bucket, rate)
-            .await
-        {
+        self.take(&viewer.organization, &viewer.user, bucket, rate)
+            .await?;
+        // Last, so that what its users are refused costs the organization nothing.
+        if let Some(rate) = rates.of_organization() {
+            let everybody = everybody()?;
+            self.take(&viewer.organization, &everybody, ORGANIZATION, rate)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn take(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        bucket: &'static str,
+        rate: Rate,
+    ) -> Result<(), ErrorObject> {
+        match self.hub.take(organization, user, bucket, rate).await {
             Ok(Admission::Admitted) => Ok(()),
             Ok(Admission::RefusedFor(wait)) => {
                 metrics::counter!("switchboard_rate_limited_total", "event" => bucket).increment(1);

@@ -16,6 +16,11 @@ impl From<StoreError> for ErrorObject {
             }
             // The circuit itself logs when it opens, once.
             StoreError::CircuitOpen => Self::unavailable(),
+            // Counted where it was refused: a line for each would be a flood of its own.
+            StoreError::Busy { retry_after } => {
+                tracing::debug!(?retry_after, "store busy");
+                Self::busy(retry_after)
+            }
             StoreError::Internal(cause) => {
                 tracing::error!(cause, "store failed");
                 Self::internal()

@@ -6,6 +6,7 @@
 //! one that commits first wins; a write that is refused changes nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -33,6 +34,9 @@ pub enum StoreError {
     /// The database is known not to answer, and was not asked or not waited for. The same holds.
     #[error("database unavailable: the circuit is open")]
     CircuitOpen,
+    /// Too much waits already, or somebody else has locked what is to be changed. Nothing was written.
+    #[error("busy; to be tried again after {retry_after:?}")]
+    Busy { retry_after: Duration },
     /// The database answered something that should not be.
     #[error("database error: {0}")]
     Internal(String),

@@ -152,12 +152,9 @@ impl ErrorObject {
 
     /// `RATE_LIMITED`, to be tried again after `wait` (rounded up to a millisecond, at least one).
     pub fn rate_limited(wait: Duration) -> Self {
-        let millis = u64::try_from(wait.as_micros().div_ceil(1000))
-            .unwrap_or(u64::MAX)
-            .max(1);
         let text = "too many calls; try again after retryAfterMs";
         Self {
-            retry_after_ms: Some(millis),
+            retry_after_ms: Some(millis(wait)),
             ..Self::new(ErrorCode::RateLimited, text)
         }
     }
@@ -167,6 +164,16 @@ impl ErrorObject {
         let text = "temporarily unavailable; nothing was acknowledged, try again";
         Self {
             retry_after_ms: Some(1000),
+            ..Self::new(ErrorCode::Unavailable, text)
+        }
+    }
+
+    /// `UNAVAILABLE`, because there is too much to do; to be tried again after `wait` (rounded as
+    /// [`rate_limited`](Self::rate_limited) does).
+    pub fn busy(wait: Duration) -> Self {
+        let text = "too busy; nothing was acknowledged, try again after retryAfterMs";
+        Self {
+            retry_after_ms: Some(millis(wait)),
             ..Self::new(ErrorCode::Unavailable, text)
         }
     }
@@ -202,6 +209,13 @@ impl ErrorObject {
     }
 }
 
+/// A wait that is never too short: rounded up, and at least one.
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_micros().div_ceil(1000))
+        .unwrap_or(u64::MAX)
+        .max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +234,11 @@ mod tests {
         assert_eq!(
             ErrorObject::rate_limited(Duration::from_micros(1001)).retry_after_ms,
             Some(2)
+        );
+        let error = ErrorObject::busy(Duration::from_micros(1001));
+        assert_eq!(
+            (error.code, error.retry_after_ms),
+            (ErrorCode::Unavailable, Some(2))
         );
     }
 

@@ -5,14 +5,21 @@ mod polling;
 mod query;
 mod websocket;
 
-use std::{convert::Infallible, future::ready, pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::ready,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::body::Body;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 
 use crate::{
-    Application, Protocol, RemoteAddr, Transport, bundle,
+    Application, Protocol, RemoteAddr, Transport,
+    addresses::AddressPlace,
+    bundle,
     compression::Encoding,
     ids::EngineId,
     registry::Registry,
@@ -154,7 +161,8 @@ async fn open<A: Application>(
         return Err(Problem::ShuttingDown);
     }
     let request = Request::from_parts(parts, body);
-    let opening = opening(&registry, &request, &query);
+    let mut opening = opening(&registry, &request, &query);
+    opening.address_place = place_of(&registry, &opening)?;
     match query.transport {
         Some(Transport::WebSocket) => {
             websocket::open(app, registry, request, query.protocol, opening)
@@ -177,7 +185,23 @@ fn opening(registry: &Registry, request: &Request<Body>, query: &Query) -> Openi
         headers: registry.options.headers.iter().flat_map(kept).collect(),
         query: request.uri().query().unwrap_or_default().into(),
         base64: query.base64,
+        address_place: None,
     }
+}
+
+/// The session's place among those of its address; `None` when nobody counts.
+fn place_of(registry: &Registry, opening: &Opening) -> Result<Option<AddressPlace>, Problem> {
+    let most = registry.options.connections_per_address;
+    let (1.., Some(address)) = (most, opening.remote_addr) else {
+        return Ok(None);
+    };
+    let place = registry.addresses.take(address.ip(), most);
+    if place.is_none() {
+        registry.addresses_refused.fetch_add(1, Ordering::Relaxed);
+        let message = "too many connections of this address";
+        return Err(Problem::Forbidden(message.to_owned()));
+    }
+    Ok(place)
 }
 
 /// The packet that opens a session.

@@ -221,6 +221,11 @@ impl Io {
         self.registry.slow_consumers.load(Ordering::Relaxed)
     }
 
+    /// Sessions refused so far because their address had too many.
+    pub fn addresses_refused(&self) -> u64 {
+        self.registry.addresses_refused.load(Ordering::Relaxed)
+    }
+
     /// Panics caught in handlers so far.
     pub fn handler_panics(&self) -> u64 {
         self.registry.handler_panics.load(Ordering::Relaxed)

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod ack;
+mod addresses;
 mod application;
 mod bundle;
 mod compression;

@@ -3,6 +3,8 @@
 //! Without this a WebSocket whose peer never reads blocks its writer for as long as the peer
 //! keeps the TCP connection up, which may be for ever.
 
+mod places;
+
 use std::{
     io,
     net::SocketAddr,
@@ -24,6 +26,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
+use places::{Place, Places};
+
 /// Bytes of a request's head, and of what is buffered of its body.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -38,6 +42,11 @@ pub struct Options {
     /// For the head of a request: a connection that sends none for this long is closed, a new one
     /// and one that was kept open. 10 s.
     pub header_read: Duration,
+    /// Most connections at a time: one more is answered 503 and closed. 0 is no limit, and the
+    /// default.
+    pub max_connections: usize,
+    /// Called for each connection that is refused for it.
+    pub on_refused: fn(),
 }
 
 impl Default for Options {
@@ -47,6 +56,8 @@ impl Default for Options {
             write_stall: time,
             user_timeout: time,
             header_read: Duration::from_secs(10),
+            max_connections: 0,
+            on_refused: || {},
         }
     }
 }
@@ -60,12 +71,22 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let connections = TaskTracker::new();
+    let places = Places::new(options.max_connections);
     while let Some((tcp, addr)) = stop.run_until_cancelled(accept(&listener)).await {
         tune(&tcp, &options);
+        let (tcp, place) = match places.take(tcp) {
+            Ok(taken) => taken,
+            Err(parting) => {
+                (options.on_refused)();
+                connections.spawn(parting.run());
+                continue;
+            }
+        };
         let stream = Stream {
             tcp,
             write_stall: options.write_stall,
             stalled: None,
+            _place: place,
         };
         let (router, stop) = (router.clone(), stop.clone());
         let serving = serve_one(stream, Peer { addr }, router, options.header_read, stop);
@@ -167,6 +188,8 @@ struct Stream {
     write_stall: Duration,
     /// Runs from the moment at which a write could not go on.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Given back with the stream, which an upgrade takes along.
+    _place: Place,
 }
 
 impl Stream {

@@ -14,6 +14,7 @@ async fn pair(options: &Options) -> (Stream, TcpStream) {
         tcp,
         write_stall: options.write_stall,
         stalled: None,
+        _place: None,
     };
     (stream, client)
 }
@@ -99,6 +100,57 @@ async fn closes_connections_that_send_no_request() {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
     }
+}
+
+/// What is answered to a request, until the connection is closed.
+async fn answer_on(stream: &mut TcpStream) -> String {
+    let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn one_connection_more_than_there_are_places_is_told_so_and_closed() {
+    let options = Options {
+        max_connections: 2,
+        ..Options::default()
+    };
+    let (addr, _stop, _task) = served(options).await;
+    let mut first = TcpStream::connect(addr).await.unwrap();
+    let mut second = TcpStream::connect(addr).await.unwrap();
+    let mut third = TcpStream::connect(addr).await.unwrap();
+    let refused = answer_on(&mut third).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.ends_with(r#"{"message":"too many connections"}"#));
+    let (_, body) = refused.split_once("\r\n\r\n").unwrap();
+    assert!(refused.contains(&format!("content-length: {}\r\n", body.len())));
+    // Both that were within the limit are served, and give their places back.
+    for stream in [&mut first, &mut second] {
+        assert!(answer_on(stream).await.starts_with("HTTP/1.1 200 "));
+    }
+    loop {
+        let mut next = TcpStream::connect(addr).await.unwrap();
+        if answer_on(&mut next).await.starts_with("HTTP/1.1 200 ") {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_refused_and_does_not_close_is_closed() {
+    let options = Options {
+        max_connections: 1,
+        ..Options::default()
+    };
+    let (addr, _stop, _task) = served(options).await;
+    let _first = TcpStream::connect(addr).await.unwrap();
+    let mut second = TcpStream::connect(addr).await.unwrap();
+    let mut answer = Vec::new();
+    // It never sends a thing.
+    second.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 503 "));
 }
 
 #[tokio::test]

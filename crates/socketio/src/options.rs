@@ -38,6 +38,9 @@ pub struct Options {
     /// How long a handler that runs, and the events already received, may go on after their
     /// socket is gone; then they are dropped. 10 s.
     pub handler_grace: Duration,
+    /// Most sessions of one client address, or of one IPv6 network of 64 bits; one more is answered
+    /// 403. 0 is no limit, and the default.
+    pub connections_per_address: usize,
     /// Namespaces that may be joined; any other is answered `Invalid namespace`. `["/"]`.
     pub namespaces: Vec<String>,
     /// Whether messages are handed to [`Application::message`](crate::Application::message) instead
@@ -76,6 +79,7 @@ impl Default for Options {
             send_queue: 256 * 1024,
             mailbox: 128,
             handler_grace: Duration::from_secs(10),
+            connections_per_address: 0,
             namespaces: vec!["/".to_owned()],
             engine_only: false,
             headers: Vec::new(),

@@ -15,6 +15,7 @@ use tokio_util::{
 
 use crate::{
     Options,
+    addresses::Addresses,
     flusher::Flusher,
     ids::EngineId,
     lock,
@@ -46,6 +47,8 @@ pub(crate) struct Registry {
     pub(crate) wheel: Arc<Wheel>,
     pub(crate) slow_consumers: AtomicU64,
     pub(crate) handler_panics: AtomicU64,
+    pub(crate) addresses: Addresses,
+    pub(crate) addresses_refused: AtomicU64,
     sessions: Box<[Shard]>,
     refusing: AtomicBool,
     /// Owns the tasks of the server itself, which end with it.
@@ -74,6 +77,8 @@ impl Registry {
             wheel: Arc::new(Wheel::new(shortest)),
             slow_consumers: AtomicU64::new(0),
             handler_panics: AtomicU64::new(0),
+            addresses: Addresses::default(),
+            addresses_refused: AtomicU64::new(0),
             sessions: (0..SHARDS).map(|_| Mutex::default()).collect(),
             refusing: AtomicBool::new(false),
             own: OnceLock::new(),

@@ -18,8 +18,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::{
-    DisconnectReason, Protocol, SendError, Socket, Transport, frame::Frame, ids::EngineId, lock,
-    packet::Form, registry::Registry, wheel::Alarm, ws,
+    DisconnectReason, Protocol, SendError, Socket, Transport, addresses::AddressPlace,
+    frame::Frame, ids::EngineId, lock, packet::Form, registry::Registry, wheel::Alarm, ws,
 };
 
 use heartbeat::Heartbeat;
@@ -44,6 +44,8 @@ pub(crate) struct Opening {
     pub(crate) query: Box<str>,
     /// The client cannot take binary bodies (`b64=1`, Engine.IO 3).
     pub(crate) base64: bool,
+    /// Held until nothing is left of the session.
+    pub(crate) address_place: Option<AddressPlace>,
 }
 
 impl Opening {

@@ -1,6 +1,8 @@
 //! `append`: one transaction for all messages that arrived while the last one committed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::FromRow;
@@ -10,7 +12,7 @@ use switchboard_protocol::{ConversationId, Message, MessageId, OrganizationId};
 use crate::conversations;
 use crate::database::{Database, Session, Statement};
 use crate::failure::{Failure, nonsense};
-use crate::group_commit::Commit;
+use crate::group_commit::{Commit, Fate, Locks};
 use crate::plan::{Fact, Head, Outcome, Planned, plan};
 use crate::retry::retried;
 use crate::rows::{MessageRow, message_columns, objects};
@@ -18,39 +20,91 @@ use crate::store::Guard;
 use crate::values::{Id, Moment, args};
 use crate::{postgres, sqlite};
 
+/// Longer than another node's commit takes, shorter than anybody minds.
+const BRIEF: Duration = Duration::from_millis(250);
+
 /// Stores batches of messages.
 #[derive(Debug)]
 pub(crate) struct Appender {
     pub(crate) database: Database,
     pub(crate) guard: Guard,
+    /// How long a statement may take, and so wait for a lock.
+    pub(crate) statement_timeout: Duration,
 }
 
 #[async_trait]
 impl Commit for Appender {
     type Item = NewMessage;
     type Output = Appended;
+    type Lane = OrganizationId;
+    type Row = ConversationId;
 
-    async fn commit(&self, items: &[NewMessage]) -> StoreResult<Vec<StoreResult<Appended>>> {
-        let work = retried(|| append(&self.database, items));
-        self.guard.run(work).await
+    fn lane(item: &NewMessage) -> OrganizationId {
+        item.sender.organization.clone()
+    }
+
+    fn row(item: &NewMessage) -> ConversationId {
+        item.conversation
+    }
+
+    async fn commit(&self, items: &[NewMessage], locks: Locks) -> StoreResult<Vec<Fate<Appended>>> {
+        self.guard.run(self.append(items, locks)).await
     }
 }
 
+impl Appender {
+    async fn append(
+        &self,
+        items: &[NewMessage],
+        locks: Locks,
+    ) -> Result<Vec<Fate<Appended>>, Failure> {
+        let (brief, patient) = (self.statement_timeout / 4, self.statement_timeout / 2);
+        let wait = match locks {
+            Locks::Brief => Some(BRIEF.min(brief)),
+            Locks::Free => None,
+            // Both together end before the call does, so that it can say what it waited for.
+            Locks::Patient => Some(patient),
+        };
+        match retried(|| append(&self.database, items, wait)).await {
+            // Somebody has some of the conversations for longer: the others do without them.
+            Err(failure) if failure.is_of_a_lock() && locks == Locks::Brief => {
+                retried(|| append(&self.database, items, None)).await
+            }
+            Err(failure) if failure.is_of_a_lock() => {
+                Ok(items.iter().map(|_| Fate::Held).collect())
+            }
+            done => done,
+        }
+    }
+}
+
+/// Waits so long for each conversation that is locked, and fails when that was not enough; or takes
+/// those that are free.
 async fn append(
     database: &Database,
     items: &[NewMessage],
-) -> Result<Vec<StoreResult<Appended>>, Failure> {
-    let mut session = database.transaction().await?;
+    wait: Option<Duration>,
+) -> Result<Vec<Fate<Appended>>, Failure> {
+    let mut session = database.transaction_with(wait).await?;
     // The lock first: whatever is read after it stays true until the commit.
-    let heads = lock(&mut session, items).await?;
-    let facts = facts(&mut session, items).await?;
-    let plan = plan(items, heads, &facts);
+    let (heads, held) = match wait {
+        Some(_) => (lock(&mut session, &LOCK, items).await?, BTreeSet::new()),
+        None => lock_free(&mut session, items).await?,
+    };
+    let free = without(items, &held);
+    let facts = facts(&mut session, &free).await?;
+    let plan = plan(&free, heads, &facts);
     insert(&mut session, &plan.inserts).await?;
     move_heads(&mut session, &plan.heads).await?;
-    let answers = answers(&mut session, items, &plan.outcomes, &plan.inserts).await?;
+    let answers = answers(&mut session, &free, &plan.outcomes, &plan.inserts).await?;
     session.commit().await?;
     metrics::counter!("switchboard_messages_stored_total").increment(plan.inserts.len() as u64);
-    Ok(answers)
+    let mut answers = answers.into_iter();
+    let fates = items.iter().map(|item| {
+        let answer = (!held.contains(&item.conversation)).then(|| answers.next());
+        answer.flatten().map_or(Fate::Held, Fate::Done)
+    });
+    Ok(fates.collect())
 }
 
 #[derive(Debug, FromRow)]
@@ -64,20 +118,36 @@ struct HeadRow {
     last_message_at: Option<Moment>,
 }
 
+macro_rules! heads {
+    ($where:literal) => {
+        concat!(
+            "select id, organization_id, status <> 'active' as archived, last_seq, rev, \
+             message_count, last_message_at from conversations where id ",
+            $where
+        )
+    };
+}
+
 /// In the order of their ids, so that two nodes never wait for each other in a circle.
 const LOCK: Statement = Statement {
-    postgres: "select id, organization_id, status <> 'active' as archived, last_seq, rev, \
-               message_count, last_message_at \
-               from conversations where id = any($1) order by id for no key update",
-    sqlite: "select id, organization_id, status <> 'active' as archived, last_seq, rev, \
-             message_count, last_message_at \
-             from conversations where id in (select value from json_each($1))",
+    postgres: heads!("= any($1) order by id for no key update"),
+    sqlite: heads!("in (select value from json_each($1))"),
 };
 
-async fn lock(session: &mut Session, items: &[NewMessage]) -> Result<Vec<Head>, Failure> {
+/// Those that nobody else has locked.
+const LOCK_FREE: Statement = Statement {
+    postgres: heads!("= any($1) order by id for no key update skip locked"),
+    sqlite: heads!("in (select value from json_each($1))"),
+};
+
+async fn lock(
+    session: &mut Session,
+    statement: &Statement,
+    items: &[NewMessage],
+) -> Result<Vec<Head>, Failure> {
     let ids: BTreeSet<ConversationId> = items.iter().map(|item| item.conversation).collect();
     let ids: Vec<ConversationId> = ids.into_iter().collect();
-    let rows: Vec<HeadRow> = session.all(&LOCK, args![ids.as_slice()]).await?;
+    let rows: Vec<HeadRow> = session.all(statement, args![ids.as_slice()]).await?;
     rows.into_iter()
         .map(|row| {
             Ok(Head {
@@ -92,6 +162,46 @@ async fn lock(session: &mut Session, items: &[NewMessage]) -> Result<Vec<Head>, 
             })
         })
         .collect()
+}
+
+#[derive(Debug, FromRow)]
+struct ThereRow {
+    id: Id,
+}
+
+const THERE: Statement = Statement {
+    postgres: "select id from conversations where id = any($1)",
+    sqlite: "select id from conversations where id in (select value from json_each($1))",
+};
+
+/// Locks what is free; the others that are there.
+async fn lock_free(
+    session: &mut Session,
+    items: &[NewMessage],
+) -> Result<(Vec<Head>, BTreeSet<ConversationId>), Failure> {
+    let heads = lock(session, &LOCK_FREE, items).await?;
+    let mut others: BTreeSet<ConversationId> = items.iter().map(|item| item.conversation).collect();
+    for head in &heads {
+        others.remove(&head.conversation);
+    }
+    let others: Vec<ConversationId> = others.into_iter().collect();
+    if others.is_empty() {
+        return Ok((heads, BTreeSet::new()));
+    }
+    let there: Vec<ThereRow> = session.all(&THERE, args![others.as_slice()]).await?;
+    let held = there.into_iter().map(|row| ConversationId(row.id.0));
+    Ok((heads, held.collect()))
+}
+
+/// The items whose conversations are not `held`.
+fn without<'i>(items: &'i [NewMessage], held: &BTreeSet<ConversationId>) -> Cow<'i, [NewMessage]> {
+    if held.is_empty() {
+        return Cow::Borrowed(items);
+    }
+    let free = items
+        .iter()
+        .filter(|item| !held.contains(&item.conversation));
+    free.cloned().collect()
 }
 
 async fn facts(session: &mut Session, items: &[NewMessage]) -> Result<Vec<Fact>, Failure> {

@@ -2,6 +2,7 @@
 //! as a [`Statement`] with [`Arg`]s and gets rows.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
@@ -84,6 +85,20 @@ impl Database {
                 writer.begin_with("begin immediate").await?,
             )),
         })
+    }
+
+    /// A [`transaction`](Self::transaction) that fails when it waits for a lock for longer than
+    /// `patience`. SQLite has but one lock, which the transaction has from its beginning.
+    pub(crate) async fn transaction_with(
+        &self,
+        patience: Option<Duration>,
+    ) -> Result<Session, sqlx::Error> {
+        match (self, patience) {
+            (Self::Postgres(pool), Some(patience)) => Ok(Session::Postgres(Held::Transaction(
+                postgres::begin(pool, patience).await?,
+            ))),
+            _ => self.transaction().await,
+        }
     }
 
     /// Waits for running statements and closes all connections.

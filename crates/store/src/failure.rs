@@ -47,6 +47,14 @@ impl Failure {
         // Deadlock and serialization failure of PostgreSQL; SQLITE_BUSY_SNAPSHOT.
         matches!(error.code().as_deref(), Some("40P01" | "40001" | "517"))
     }
+
+    /// Whether a lock was waited for in vain (`lock_not_available` of PostgreSQL).
+    pub(crate) fn is_of_a_lock(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().as_deref() == Some("55P03")
+    }
 }
 
 /// An error of something that the database said and that does not make sense.

@@ -9,6 +9,8 @@
 //! first, and reads whatever it decides on after that, in another statement. Sends are decided by
 //! a pure function (`plan`) for a whole batch at once: while one batch commits, the next one
 //! gathers (`group_commit`), so that a commit's `fsync` is shared and nothing waits on purpose.
+//! Organizations have turns (`fair_queue`), and a conversation that somebody else has locked holds
+//! up nobody but those who send to it (`group_commit::asides`).
 //!
 //! # How to add a method
 //!
@@ -27,6 +29,7 @@ mod batch;
 mod conversations;
 mod database;
 mod failure;
+mod fair_queue;
 mod group_commit;
 mod messages;
 mod plan;
@@ -81,14 +84,18 @@ impl fmt::Debug for Options {
 /// Neither shows the URL.
 pub async fn open(options: Options) -> StoreResult<Arc<dyn Store>> {
     let deadline = options.statement_timeout;
+    // Most connections are for everything else.
+    let asides = (options.max_connections as usize / 4).clamp(1, 4);
     let store = match Backend::of(&options.url)? {
         Backend::Postgres => {
             let database = database::Database::Postgres(postgres::open(&options)?);
             let circuit = Circuit::new("postgres", postgres::ACQUIRE_TIMEOUT.min(deadline));
-            store::SqlStore::new(database, deadline, Some(circuit))
+            store::SqlStore::new(database, (deadline, asides), Some(circuit))
         }
         // It is in this process: it does not go away.
-        Backend::Sqlite => store::SqlStore::new(sqlite::open(&options).await?, deadline, None),
+        Backend::Sqlite => {
+            store::SqlStore::new(sqlite::open(&options).await?, (deadline, asides), None)
+        }
     };
     Ok(Arc::new(store))
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
 use sqlx::types::Json;
-use sqlx::{Arguments, Connection as _, PgConnection, PgPool};
+use sqlx::{
+    Arguments, AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction,
+};
 use switchboard_messaging::store::{NewMessage, StoreError, StoreResult};
 
 use crate::Options;
@@ -51,6 +53,18 @@ async fn is_ready(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         .await
         .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         .map(|()| true)
+}
+
+/// A transaction in which a lock is waited for no longer than this. Said together with `begin`, it
+/// costs no round trip.
+pub(crate) async fn begin(
+    pool: &PgPool,
+    patience: Duration,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    // Zero would be for ever.
+    let millis = patience.as_millis().max(1);
+    let begin = format!("begin; set local lock_timeout = {millis}");
+    pool.begin_with(AssertSqlSafe(begin)).await
 }
 
 /// The parameters as PostgreSQL takes them.

@@ -36,8 +36,13 @@ pub(crate) struct SqlStore {
 }
 
 impl SqlStore {
-    /// A store whose calls take at most `deadline`, behind `circuit` if the database can go away.
-    pub(crate) fn new(database: Database, deadline: Duration, circuit: Option<Circuit>) -> Self {
+    /// A store whose calls take at most `deadline`, behind `circuit` if the database can go away. At
+    /// most `asides` connections at a time wait for conversations that somebody else has locked.
+    pub(crate) fn new(
+        database: Database,
+        (deadline, asides): (Duration, usize),
+        circuit: Option<Circuit>,
+    ) -> Self {
         let circuit = circuit.map(Arc::new);
         let (prober, stop) = (TaskTracker::new(), CancellationToken::new());
         let guard = Guard { circuit, deadline };
@@ -49,10 +54,11 @@ impl SqlStore {
         let appender = Arc::new(Appender {
             database: database.clone(),
             guard: guard.clone(),
+            statement_timeout: deadline,
         });
         Self {
             // The guard's deadline comes first, and tells the circuit.
-            appends: GroupCommit::start(appender, deadline * 2),
+            appends: GroupCommit::start(appender, deadline * 2, asides),
             database,
             guard,
             prober,

@@ -5,6 +5,7 @@ mod forwarding;
 mod keeper;
 mod origins;
 mod parts;
+mod proxies;
 mod reload;
 pub(crate) mod signals;
 mod welcome;
@@ -55,8 +56,7 @@ struct Listeners {
 }
 
 impl Listeners {
-    fn serve(&self, tcp: TcpListener, routes: Router) {
-        let options = listen::Options::default();
+    fn serve(&self, tcp: TcpListener, routes: Router, options: listen::Options) {
         let serving = listen::serve(tcp, routes, options, self.stop.clone());
         self.tasks.spawn(serving);
     }
@@ -151,13 +151,16 @@ async fn start(
     let origins = switchboard_messaging::Live::new(origins::Origins::new(&settings));
     let signer = keys::signer(&settings, secret.as_ref()).map(Arc::new);
     let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
-    let sockets = origins::guard(place.around(gateway.service()), &origins);
+    let sockets = origins::guard(
+        proxies::Proxies::new(&settings).around(place.around(gateway.service())),
+        &origins,
+    );
     let routes = public_routes(&settings, sockets, signer, &clock);
     let shown = switchboard_messaging::Live::new(settings.render_show());
     let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone())
         .merge(place.entrance(gateway.service()));
-    listeners.serve(admin, admin_routes);
-    listeners.serve(public, routes);
+    listeners.serve(admin, admin_routes, listen::Options::default());
+    listeners.serve(public, routes, parts::listen_options(&settings));
     lifecycle.enter(Phase::Ready);
     tracing::info!(node = node_id, "ready");
 

@@ -119,6 +119,19 @@ pub const METRICS: &[MetricInfo] = &[
         "How long the database took for an operation.",
     ),
     counter(
+        names::SHED_TOTAL,
+        &["reason"],
+        "Calls that were refused at once with `UNAVAILABLE` and `retryAfterMs`, because their \
+         organization has too much waiting (`full`), they would wait for too long (`slow`), or \
+         somebody else has locked their conversation (`locked`); or because too many calls of \
+         their organization were before them on this node (`calls`).",
+    ),
+    counter(
+        names::CONNECTIONS_REFUSED_TOTAL,
+        &["limit"],
+        "Connections that were refused for a limit: `node`, `address`, `organization` or `user`.",
+    ),
+    counter(
         names::PUBLISHES_TOTAL,
         &["class", "result"],
         "Events that were given to the other nodes, by delivery class.",

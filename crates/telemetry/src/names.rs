@@ -16,6 +16,10 @@ pub const MESSAGES_STORED_TOTAL: &str = "switchboard_messages_stored_total";
 pub const STORE_BATCH_SIZE: &str = "switchboard_store_batch_size";
 /// Histogram `{operation}`, seconds: time that the database took.
 pub const STORE_DURATION_SECONDS: &str = "switchboard_store_duration_seconds";
+/// Counter `{reason}`: writes refused for too much to do.
+pub const SHED_TOTAL: &str = "switchboard_shed_total";
+/// Counter `{limit}`: connections refused for a limit.
+pub const CONNECTIONS_REFUSED_TOTAL: &str = "switchboard_connections_refused_total";
 /// Counter `{class, result}`: events given to the other nodes.
 pub const PUBLISHES_TOTAL: &str = "switchboard_publishes_total";
 /// Counter `{class}`: events put into sockets' queues.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::section;
 use crate::key::{derived, value};
-use crate::values::Origin;
+use crate::values::{Network, Origin};
 
 section! {
     /// The public listener: Socket.IO, the HTTP API and the playground.
@@ -20,5 +20,11 @@ section! {
                 _ => "[\"*\"]",
             },
         ).reloadable();
+        /// Addresses and networks (`10.0.0.0/8`) of the proxies whose `X-Forwarded-For` is believed:
+        /// the client is the last address in it that is none of theirs.
+        trusted_proxies: Vec<Network> = value("[]");
+        /// Most connections at a time, polls included; one more is answered 503 and closed. `0` is no
+        /// limit.
+        max_connections: u32 = value("0");
     }
 }

@@ -3,6 +3,7 @@
 mod collections;
 mod duration;
 mod names;
+mod network;
 mod node_url;
 mod origin;
 mod rate;
@@ -12,6 +13,7 @@ mod size;
 mod url;
 
 pub use names::{ClaimName, CookieName, KeyPrefix, LogLevel, NodeId, OrgId};
+pub use network::Network;
 pub use node_url::NodeUrl;
 pub use origin::Origin;
 pub use rate::Rate;

@@ -165,6 +165,40 @@ async fn sockets_that_connect_at_once_are_counted_too() {
 }
 
 #[tokio::test]
+async fn an_organization_has_at_most_so_many_sockets_and_others_have_theirs() {
+    let setup = Setup {
+        connections_per_org: 3,
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(1, setup).await;
+    let node = cluster.node(1);
+    let token = |user: &str, organization| node.token(user, organization, MINUTE);
+    let connecting = (0..8).map(|n| token(&format!("user-{n}"), "acme"));
+    let connecting = connecting.map(|token| async move { node.connect_with(&token).await });
+    let connected = futures_util::future::join_all(connecting).await;
+    let (mut taken, refused): (Vec<_>, Vec<_>) = connected.into_iter().partition(Result::is_ok);
+    assert_eq!(taken.len(), 3);
+    for refused in refused {
+        let refused = refused.err().unwrap();
+        assert_eq!(code(&refused), "FORBIDDEN");
+        let text = "too many connections of this organization";
+        assert!(refused.to_string().contains(text), "{refused}");
+    }
+    node.connect_with(&token("alice", "globex")).await.unwrap();
+    // One that is refused for another reason takes no place.
+    node.connect_with("no token").await.err().unwrap();
+    let first = taken.pop().unwrap().unwrap();
+    first.into_inner().disconnect().await;
+    let next = token("user-9", "acme");
+    let _next = loop {
+        if let Ok(next) = node.connect_with(&next).await {
+            break next;
+        }
+    };
+    node.connect_with(&next).await.err().unwrap();
+}
+
+#[tokio::test]
 async fn a_socket_follows_at_most_so_many_conversations() {
     let setup = Setup {
         rooms_per_socket: 2,

@@ -47,6 +47,36 @@ async fn a_call_costs_before_it_is_looked_at_and_on_all_nodes_together() {
 }
 
 #[tokio::test]
+async fn the_calls_of_an_organization_are_limited_together_over_all_nodes() {
+    let clock = manual_clock();
+    let setup = Setup {
+        clock: Arc::clone(&clock) as _,
+        rates: rates(&[("message:send", Rate::new(2, MINUTE))])
+            .with_organization(Some(Rate::new(4, MINUTE))),
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(2, setup).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let bob = cluster.node(2).connect("bob").await;
+    // What she is refused herself costs the others nothing.
+    for code in ["VALIDATION_FAILED", "VALIDATION_FAILED", "RATE_LIMITED"] {
+        let error = alice.refused("message:send", json!({})).await;
+        assert_eq!(error["code"], code);
+    }
+    alice.ok("conversation:list", json!({})).await;
+    bob.ok("conversation:list", json!({})).await;
+    let error = bob.refused("conversation:list", json!({})).await;
+    assert_eq!(error["code"], "RATE_LIMITED");
+    assert_eq!(error["retryAfterMs"], 15_000);
+    let node = cluster.node(2);
+    let stranger = node.token("bob", "globex", MINUTE);
+    let stranger = node.connect_with(&stranger).await.unwrap();
+    stranger.ok("conversation:list", json!({})).await;
+    clock.advance(MINUTE / 4);
+    bob.ok("conversation:list", json!({})).await;
+}
+
+#[tokio::test]
 async fn unknown_events_cost_too() {
     let setup = Setup {
         clock: manual_clock(),

@@ -175,6 +175,26 @@ async fn believes_the_layer_in_front_about_the_address() {
 }
 
 #[tokio::test]
+async fn an_address_has_at_most_so_many_sessions_and_one_more_is_forbidden() {
+    let options = Options {
+        connections_per_address: 2,
+        ..options()
+    };
+    let lab = Lab::with(options).await;
+    let first = lab.polling_session().await;
+    let _websocket = lab.client().await;
+    let (status, body) = lab.http("GET", "EIO=4&transport=polling", "").await;
+    let refused = r#"{"code":4,"message":"too many connections of this address"}"#;
+    assert_eq!((status, body.as_str()), (403, refused));
+    assert_eq!(lab.io.addresses_refused(), 1);
+    // Those that are there go on, by upgrade too, and give their places back.
+    let upgraded = lab.upgraded(&first).await;
+    drop(upgraded);
+    while lab.http("GET", "EIO=4&transport=polling", "").await.0 != 200 {}
+    assert_eq!(lab.http("GET", "EIO=4&transport=polling", "").await.0, 403);
+}
+
+#[tokio::test]
 async fn goes_on_over_websocket_after_an_upgrade() {
     let lab = Lab::start().await;
     let session = lab.polling_session().await;

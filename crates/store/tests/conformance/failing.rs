@@ -135,7 +135,9 @@ async fn a_failed_edit_or_deletion_leaves_no_trace(world: World) {
 mod on_a_server {
     use std::time::Duration;
 
+    use sqlx::{AssertSqlSafe, Connection, PgConnection};
     use switchboard_messaging::store::StoreError;
+    use switchboard_protocol::ConversationId;
     use switchboard_store::Options;
 
     use super::{World, send_many, stored};
@@ -180,6 +182,75 @@ mod on_a_server {
         assert!(!format!("{error} {error:?} {store:?}").contains("hunter2"));
     }
 
+    /// Somebody who has locked a conversation, such as a node that was frozen, until it commits.
+    async fn holder_of(world: &World, conversation: ConversationId) -> PgConnection {
+        let mut holder = PgConnection::connect(&world.url).await.unwrap();
+        let lock = format!(
+            "begin; select id from conversations where id = '{conversation}' for no key update"
+        );
+        let lock = sqlx::raw_sql(AssertSqlSafe(lock));
+        lock.execute(&mut holder).await.unwrap();
+        holder
+    }
+
+    #[tokio::test]
+    async fn a_locked_conversation_holds_up_nobody_else_and_loses_nothing() {
+        let world = World::on_postgres().await;
+        let (locked, also_locked) = (world.group("ann", &[]).await, world.group("ann", &[]).await);
+        let other = world.group("ann", &[]).await;
+        let mut holder = holder_of(&world, locked).await;
+        let mut second_holder = holder_of(&world, also_locked).await;
+        let held = async {
+            let sends = [locked, also_locked, locked]
+                .map(|to| world.store.append(world.text("ann", to, "late")));
+            futures_util::future::join_all(sends).await
+        };
+        tokio::pin!(held);
+        for n in 0..20 {
+            tokio::select! {
+                biased;
+                early = &mut held => panic!("answered though locked: {early:?}"),
+                sent = world.store.append(world.text("ann", other, "now")) => {
+                    assert_eq!(sent.unwrap().message.seq, n + 1);
+                }
+            }
+        }
+        for holder in [&mut holder, &mut second_holder] {
+            sqlx::raw_sql("commit").execute(holder).await.unwrap();
+        }
+        let sent = held.await.into_iter().map(|sent| sent.unwrap().message);
+        let mut places: Vec<_> = sent.map(|sent| (sent.conversation_id, sent.seq)).collect();
+        let mut expected = vec![(locked, 1), (also_locked, 1), (locked, 2)];
+        places.sort();
+        expected.sort();
+        assert_eq!(places, expected);
+    }
+
+    #[tokio::test]
+    async fn a_conversation_that_stays_locked_is_busy_and_others_are_not() {
+        let world = World::on_postgres().await;
+        let locked = world.group("ann", &[]).await;
+        let store = switchboard_store::open(Options {
+            url: world.url.clone(),
+            max_connections: 4,
+            statement_timeout: Duration::from_secs(1),
+        });
+        let store = store.await.unwrap();
+        let _holder = holder_of(&world, locked).await;
+        let missing = crate::world::unused_conversation();
+        let sends = [locked, missing].map(|to| store.append(world.text("ann", to, "hello")));
+        let [held, lost] = <[_; 2]>::try_from(futures_util::future::join_all(sends).await).unwrap();
+        assert!(matches!(held, Err(StoreError::Busy { .. })), "{held:?}");
+        // One that is not there is not taken for one that is locked.
+        let lost = crate::world::refusal(lost);
+        assert_eq!(lost, switchboard_messaging::store::Refusal::NoConversation);
+        let free = world.group("ann", &[]).await;
+        store
+            .append(world.text("ann", free, "hello"))
+            .await
+            .unwrap();
+    }
+
     #[tokio::test]
     async fn a_conversation_locked_for_too_long_is_unavailable() {
         let world = World::on_postgres().await;
@@ -202,7 +273,8 @@ mod on_a_server {
             }
         };
         let ((), error) = tokio::join!(lock, send);
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        let is_told = matches!(error, StoreError::Unavailable(_) | StoreError::Busy { .. });
+        assert!(is_told, "{error}");
         store.append(world.text("ann", to, "hello")).await.unwrap();
     }
 }

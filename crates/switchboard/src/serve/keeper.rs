@@ -110,5 +110,7 @@ pub(crate) fn measure_sockets(io: &Io) {
         metrics::gauge!(names::CONNECTIONS, &labels).set(count as f64);
     }
     metrics::gauge!(names::SEND_QUEUE_BYTES).set(io.queued_bytes() as f64);
+    metrics::counter!(names::CONNECTIONS_REFUSED_TOTAL, "limit" => "address")
+        .absolute(io.addresses_refused());
     metrics::counter!(names::SLOW_CONSUMERS_TOTAL).absolute(io.slow_consumers());
 }

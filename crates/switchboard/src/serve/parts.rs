@@ -16,6 +16,8 @@ use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::PresenceService;
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{Clock, Hub, Live, Messaging, Rate, Rules, Store, SystemIds};
+use switchboard_socketio::listen;
+use switchboard_telemetry::names;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -90,6 +92,7 @@ pub(crate) fn rates(settings: &Settings) -> RateTable {
         .map(|(name, limit)| (name.clone(), rate(*limit)))
         .collect();
     RateTable::new(preset, settings.rate_limits.default.map(rate), events)
+        .with_organization(settings.limits.events_per_org.map(rate))
 }
 
 /// How much of each room is remembered for those who are away.
@@ -117,6 +120,7 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str, route: Route) 
         },
         presence_window: settings.presence.batch_window,
         connections_per_user: settings.limits.connections_per_user as usize,
+        connections_per_org: settings.limits.connections_per_org as usize,
         max_disconnection: settings.recovery.max_disconnection,
         rooms_per_socket: settings.limits.rooms_per_socket as usize,
         socketio: switchboard_socketio::Options {
@@ -124,11 +128,23 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str, route: Route) 
             ping_interval: realtime.ping_interval,
             ping_timeout: realtime.ping_timeout,
             connect_timeout: realtime.connect_timeout,
+            connections_per_address: settings.limits.connections_per_address as usize,
             send_queue: realtime.send_queue.bytes(),
             compression: realtime.compression,
             engine_id_prefix: route.as_str().to_owned(),
             ..switchboard_socketio::Options::default()
         },
+    }
+}
+
+/// How the public listener takes connections.
+pub(crate) fn listen_options(settings: &Settings) -> listen::Options {
+    listen::Options {
+        max_connections: settings.http.max_connections as usize,
+        on_refused: || {
+            metrics::counter!(names::CONNECTIONS_REFUSED_TOTAL, "limit" => "node").increment(1);
+        },
+        ..listen::Options::default()
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) struct Setup {
     pub(crate) typing_ttl: Duration,
     pub(crate) presence_window: Duration,
     pub(crate) connections_per_user: usize,
+    pub(crate) connections_per_org: usize,
     pub(crate) rooms_per_socket: usize,
     pub(crate) max_disconnection: Duration,
 }
@@ -56,6 +57,7 @@ impl Default for Setup {
             typing_ttl: Duration::from_millis(400),
             presence_window: Duration::from_millis(20),
             connections_per_user: 0,
+            connections_per_org: 0,
             rooms_per_socket: 0,
             max_disconnection: Duration::from_mins(1),
         }
@@ -298,6 +300,7 @@ fn options(id: &str, setup: &Setup) -> GatewayOptions {
         query_token: QueryToken::default(),
         presence_window: setup.presence_window,
         connections_per_user: setup.connections_per_user,
+        connections_per_org: setup.connections_per_org,
         rooms_per_socket: setup.rooms_per_socket,
         max_disconnection: setup.max_disconnection,
         socketio: switchboard_socketio::Options {
