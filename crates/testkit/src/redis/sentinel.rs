@@ -120,24 +120,33 @@ impl PrivateSentinel {
         required("Sentinel", found.await)
     }
 
-    /// The port of the primary that the sentinels put in the place of `old`, waited for.
+    /// The port of the primary that the sentinels put in the place of `old`, waited for until all that
+    /// answer know it: one that does not would put `old` back when it returns.
     ///
     /// # Panics
     /// When they do not within a minute.
     pub async fn successor_of(&self, old: u16) -> u16 {
         let found = until("no successor", async || {
+            let mut named = Vec::new();
             for sentinel in &self.sentinels.0 {
-                let named = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE];
+                let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE];
                 // A test may have made one hang.
-                let answer = tokio::time::timeout(HANGS, sentinel.ask(&named)).await;
-                let answer = answer.unwrap_or(Ok(String::new())).unwrap_or_default();
-                let port = answer.lines().last().and_then(|port| port.parse().ok());
-                if let Some(port) = port.filter(|port| *port != old) {
-                    let role = self.nodes.at(port)?.ask(&["ROLE"]).await?;
-                    return Ok(role.starts_with("master").then_some(port));
+                if let Ok(Ok(answer)) = tokio::time::timeout(HANGS, sentinel.ask(&ask)).await {
+                    named.extend(
+                        answer
+                            .lines()
+                            .last()
+                            .and_then(|port| port.parse::<u16>().ok()),
+                    );
                 }
             }
-            Ok(None)
+            named.dedup();
+            let [port] = named[..] else { return Ok(None) };
+            if port == old {
+                return Ok(None);
+            }
+            let role = self.nodes.at(port)?.ask(&["ROLE"]).await?;
+            Ok(role.starts_with("master").then_some(port))
         });
         required("Sentinel", found.await)
     }
