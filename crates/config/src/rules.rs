@@ -1,11 +1,12 @@
 //! What the values must be to one another.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::sections::{Algorithm, AllowQueryToken, Environment};
 use crate::settings::Settings;
 use crate::source::Remark;
-use crate::values::{DatabaseBackend, Origin, Secret};
+use crate::values::{DatabaseBackend, Origin, RedisUrl, Secret};
 
 /// The fewest bytes that an HMAC secret should have: the output of SHA-256 (RFC 7518, 3.2).
 const SECRET_BYTES: usize = 32;
@@ -29,6 +30,8 @@ pub(crate) fn check(settings: &Settings, mistakes: Vec<Remark>) -> (Vec<Remark>,
     rules.listeners();
     rules.shared_database();
     rules.forwarding();
+    rules.redis_files();
+    rules.redis_sentinels();
     rules.query_token();
     (rules.mistakes, rules.warnings)
 }
@@ -127,11 +130,57 @@ impl Rules<'_> {
     }
 
     fn public_key_file(&mut self) {
-        if let Some(path) = &self.settings.auth.public_key_file
+        self.readable(
+            "auth.public_key_file",
+            self.settings.auth.public_key_file.as_ref(),
+        );
+    }
+
+    fn readable(&mut self, key: &str, path: Option<&PathBuf>) {
+        if let Some(path) = path
             && let Err(error) = std::fs::read(path)
         {
             let reason = format!("cannot read `{}`: {error}", path.display());
-            self.refuse(&["auth.public_key_file"], &reason);
+            self.refuse(&[key], &reason);
+        }
+    }
+
+    /// What is in the files is looked at by who uses them.
+    fn redis_files(&mut self) {
+        let redis = &self.settings.redis;
+        let (cert, key) = (&redis.tls_cert_file, &redis.tls_key_file);
+        let files = [
+            ("redis.tls_ca_file", &redis.tls_ca_file),
+            ("redis.tls_cert_file", cert),
+            ("redis.tls_key_file", key),
+        ];
+        let tls = redis.url.as_ref().is_some_and(RedisUrl::is_tls);
+        for (name, path) in files {
+            self.readable(name, path.as_ref());
+            if path.is_some() && !tls {
+                let reason = "has no use without a redis.url that begins with `rediss`";
+                self.refuse(&[name, "redis.url"], reason);
+            }
+        }
+        match (cert, key) {
+            (Some(_), None) => self.refuse(&["redis.tls_cert_file"], "needs redis.tls_key_file"),
+            (None, Some(_)) => self.refuse(&["redis.tls_key_file"], "needs redis.tls_cert_file"),
+            _ => {}
+        }
+    }
+
+    fn redis_sentinels(&mut self) {
+        let redis = &self.settings.redis;
+        let sentinels = redis.url.as_ref().is_some_and(RedisUrl::is_sentinel);
+        let credentials = [
+            ("redis.sentinel_username", redis.sentinel_username.is_some()),
+            ("redis.sentinel_password", redis.sentinel_password.is_some()),
+        ];
+        for (name, is_set) in credentials {
+            if is_set && !sentinels {
+                let reason = "has no use without a redis.url of sentinels";
+                self.refuse(&[name, "redis.url"], reason);
+            }
         }
     }
 

@@ -259,3 +259,56 @@ fn redis_has_four_schemes(#[case] url: &str, #[case] fits: bool) {
     let reasons = reasons(&[("REDIS__URL", url), ("DATABASE__URL", "postgres://h/sb")]);
     assert_eq!(reasons.is_empty(), fits, "{reasons:?}");
 }
+
+#[rstest]
+#[case::ca_without_tls("redis://h", "CA", "redis.tls_ca_file: has no use without")]
+#[case::cert_without_key("rediss://h", "CERT", "redis.tls_cert_file: needs redis.tls_key_file")]
+#[case::key_without_cert(
+    "rediss-cluster://h",
+    "KEY",
+    "redis.tls_key_file: needs redis.tls_cert"
+)]
+fn a_tls_file_of_redis_that_has_no_use_is_a_mistake(
+    #[case] url: &str,
+    #[case] which: &str,
+    #[case] reason: &str,
+) {
+    let file = key_file();
+    let variable = format!("REDIS__TLS_{which}_FILE");
+    let path = file.path().to_str().unwrap();
+    let reasons = reasons(&[("REDIS__URL", url), (&variable, path)]);
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].starts_with(reason), "{reasons:?}");
+}
+
+#[test]
+fn tls_files_of_redis_are_looked_for() {
+    let file = key_file();
+    let path = file.path().to_str().unwrap();
+    let all = [
+        ("REDIS__URL", "rediss-sentinel://h?sentinelServiceName=main"),
+        ("REDIS__TLS_CA_FILE", path),
+        ("REDIS__TLS_CERT_FILE", path),
+        ("REDIS__TLS_KEY_FILE", path),
+    ];
+    assert_eq!(reasons(&all), [""; 0]);
+    let mut missing = all;
+    missing[1].1 = "/nowhere/ca.crt";
+    let reasons = reasons(&missing);
+    assert!(
+        reasons[0].starts_with("redis.tls_ca_file: cannot read `/nowhere/ca.crt`"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn credentials_of_sentinels_need_sentinels() {
+    let password = ("REDIS__SENTINEL_PASSWORD", "hunter2");
+    let refused = reasons(&[("REDIS__URL", "redis://h"), password]);
+    assert_eq!(
+        refused,
+        ["redis.sentinel_password: has no use without a redis.url of sentinels"]
+    );
+    let url = "redis-sentinel://h?sentinelServiceName=main";
+    assert_eq!(reasons(&[("REDIS__URL", url), password]), [""; 0]);
+}

@@ -81,6 +81,7 @@ fn every_secret_and_every_url_can_come_from_a_file() {
             "database.url",
             "redis.url",
             "redis.password",
+            "redis.sentinel_password",
             "auth.secret"
         ]
     );

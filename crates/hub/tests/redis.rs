@@ -18,8 +18,8 @@ use serde_json::value::RawValue;
 use switchboard_hub::{RedisHub, RedisOptions};
 use switchboard_messaging::clock::ManualClock;
 use switchboard_messaging::hub::{
-    Admission, Arrival, BusEvent, Channel, Device, NodeInfo, PresenceChange, Room, SessionKey,
-    SessionRecord,
+    Admission, Arrival, BusEvent, Channel, Device, HubResult, NodeInfo, PresenceChange, Room,
+    SessionKey, SessionRecord,
 };
 use switchboard_messaging::{Hub, Rate};
 use switchboard_protocol::{
@@ -52,6 +52,10 @@ impl Node {
     }
 
     async fn renew(&self) -> Vec<(OrganizationId, Presence)> {
+        self.try_renew().await.unwrap()
+    }
+
+    async fn try_renew(&self) -> HubResult<Vec<(OrganizationId, Presence)>> {
         let info = NodeInfo {
             id: self.id.clone(),
             version: "1".into(),
@@ -60,7 +64,7 @@ impl Node {
             address: None,
             route: String::new(),
         };
-        self.hub.renew_lease(&info).await.unwrap()
+        self.hub.renew_lease(&info).await
     }
 
     async fn hears(&mut self) -> String {
@@ -83,7 +87,7 @@ impl Node {
             .status
     }
 
-    async fn change(&self, change: PresenceChange) -> switchboard_messaging::hub::HubResult<bool> {
+    async fn change(&self, change: PresenceChange) -> HubResult<bool> {
         let at = Timestamp::from_millis(1);
         let outcome = self
             .hub
@@ -347,6 +351,29 @@ async fn what_redis_did_not_hear_is_made_good_with_the_next_lease() {
     );
     assert_eq!(a.status_of(&alice()).await, PresenceStatus::Offline);
     assert_eq!(a.status_of(&bob).await, PresenceStatus::Online);
+}
+
+#[tokio::test]
+async fn a_server_that_became_a_replica_is_left_by_all_connections() {
+    let (redis, primary) = (PrivateRedis::start().await, PrivateRedis::start().await);
+    let a = Node::connect(&redis.url(), "sb", "a").await;
+    let connections = async || {
+        let list = redis.ask(&["CLIENT", "LIST", "TYPE", "NORMAL"]).await;
+        let of_node = list.lines().filter(|line| line.contains("resp=3"));
+        let ids = of_node.filter_map(|line| line.split_whitespace().next());
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = connections().await;
+    assert_eq!(before.len(), 3, "{before:?}");
+    let port = primary.url().rsplit_once(':').unwrap().1.to_owned();
+    redis.ask(&["REPLICAOF", "127.0.0.1", &port]).await;
+    assert!(a.try_renew().await.is_err());
+
+    let patience = Instant::now() + Duration::from_secs(20);
+    while connections().await.iter().any(|id| before.contains(id)) {
+        assert!(Instant::now() < patience, "it was not left");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

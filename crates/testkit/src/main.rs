@@ -1,5 +1,7 @@
 //! `switchboard-testkit`: gives a command, or the JavaScript tests, a private Redis and PostgreSQL.
 
+mod topology;
+
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -9,10 +11,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use switchboard_testkit::gateway::{self, EmbeddedGateway};
 use switchboard_testkit::postgres::{self, PrivatePostgres};
-use switchboard_testkit::redis::{self, PrivateRedis};
+use switchboard_testkit::redis::{self, Door, PrivateRedis};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+
+use crate::topology::Wanted;
 
 const USAGE: &str = "\
 usage: switchboard-testkit run [--gateway BINARY] COMMAND [ARGUMENT]…
@@ -20,7 +24,15 @@ usage: switchboard-testkit run [--gateway BINARY] COMMAND [ARGUMENT]…
            and SWITCHBOARD_TEST_POSTGRES, and with a gateway of its own in SWITCHBOARD_E2E_URL
        switchboard-testkit servers
            starts a private Redis and PostgreSQL, prints where they are as one line of JSON, and
-           stops them when its stdin is closed";
+           stops them when its stdin is closed
+       switchboard-testkit redis [--topology standalone|sentinel|cluster] [--tls] [--password]
+           starts a Redis of that shape (standalone when not said), prints one line of JSON, and stops
+           it when its stdin is closed. The line has `url`, which has the password in it; `nodes`, each
+           with `port` and `pid`, to be killed (SIGKILL) or paused (SIGSTOP) by whoever started it;
+           with --tls `tls`, the paths of `ca`, `cert` and `key`; with --password `password`.
+           sentinel: `nodes` are the primary and its replica, `sentinels` the three that watch them;
+           a primary that is silent for half a second is replaced. cluster: `nodes` are three primaries
+           and then their replicas, in that order; one that is silent for a second is replaced";
 
 /// How long a command that was told to end may take.
 const END_WITHIN: Duration = Duration::from_secs(20);
@@ -35,15 +47,25 @@ async fn main() -> ExitCode {
         ["run", "--gateway", binary, program, args @ ..] => run(Some(binary), program, args).await,
         ["run", program, args @ ..] if *program != "--gateway" => run(None, program, args).await,
         ["servers"] => serve().await,
-        _ => {
+        ["redis", options @ ..] => match Wanted::read(options) {
+            Some(wanted) => serve_redis(wanted).await,
+            None => return misused(),
+        },
+        ["--help" | "-h"] => {
             say(USAGE);
-            return ExitCode::from(2);
+            Ok(ExitCode::SUCCESS)
         }
+        _ => return misused(),
     };
     result.unwrap_or_else(|error| {
         say(&format!("{error:#}"));
         ExitCode::FAILURE
     })
+}
+
+fn misused() -> ExitCode {
+    say(USAGE);
+    ExitCode::from(2)
 }
 
 /// Both servers; dropping it stops them.
@@ -54,7 +76,7 @@ struct Servers {
 
 impl Servers {
     async fn start() -> Result<Self> {
-        let redis = PrivateRedis::try_start()
+        let redis = PrivateRedis::try_start(Door::default())
             .await
             .context("could not start Redis")?;
         say(&format!(
@@ -116,7 +138,21 @@ async fn serve() -> Result<ExitCode> {
     let servers = Servers::start().await?;
     let addresses =
         serde_json::json!({ "redis": servers.redis.url(), "postgres": servers.postgres.url() });
-    writeln!(std::io::stdout().lock(), "{addresses}")?;
+    until_dismissed(&addresses, &mut interruptions).await
+}
+
+async fn serve_redis(wanted: Wanted) -> Result<ExitCode> {
+    let mut interruptions = Interruptions::listen()?;
+    let redis = wanted.start().await.context("could not start Redis")?;
+    until_dismissed(&redis.described(), &mut interruptions).await
+}
+
+/// Says what there is, and returns when nobody needs it any more.
+async fn until_dismissed(
+    servers: &serde_json::Value,
+    interruptions: &mut Interruptions,
+) -> Result<ExitCode> {
+    writeln!(std::io::stdout().lock(), "{servers}")?;
     tokio::select! {
         () = stdin_closed() => {}
         _ = interruptions.next() => {}

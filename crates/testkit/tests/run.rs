@@ -277,3 +277,28 @@ fn a_gateway_that_does_not_start_fails_the_run_in_its_own_words() {
         "a server outlived its run: {stderr}"
     );
 }
+
+#[test]
+fn a_redis_of_each_shape_is_described_in_one_line_and_gone_when_stdin_closes() {
+    let shapes: [(&[&str], &str, usize, usize); 3] = [
+        (&["--tls", "--password"], "rediss://:", 1, 0),
+        (&["--topology", "sentinel"], "redis-sentinel://", 2, 3),
+        (&["--topology", "cluster"], "redis-cluster://", 6, 0),
+    ];
+    for (options, url, nodes, sentinels) in shapes {
+        let mut child = start(&[&["redis"], options].concat());
+        let line: serde_json::Value = serde_json::from_str(&first_line(&mut child)).unwrap();
+        assert!(line["url"].as_str().unwrap().starts_with(url), "{line}");
+        let ports = |kind: &str| -> Vec<u64> {
+            let all = line[kind].as_array().into_iter().flatten();
+            all.map(|one| one["port"].as_u64().unwrap()).collect()
+        };
+        let (of_nodes, of_sentinels) = (ports("nodes"), ports("sentinels"));
+        assert_eq!((of_nodes.len(), of_sentinels.len()), (nodes, sentinels));
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+        for port in [of_nodes, of_sentinels].concat() {
+            assert!(is_refused(u16::try_from(port).unwrap()), "{line}");
+        }
+    }
+}

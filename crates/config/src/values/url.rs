@@ -8,7 +8,7 @@ use crate::key::Secrecy;
 
 /// A URL with one of a few schemes; debugging or displaying it hides the password.
 macro_rules! server_url {
-    ($(#[doc = $doc:literal])+ pub struct $name:ident = [$($scheme:literal),+]) => {
+    ($(#[doc = $doc:literal])+ pub struct $name:ident = [$($scheme:literal),+ $(,)?]) => {
         $(#[doc = $doc])+
         #[derive(Clone, PartialEq, Eq)]
         pub struct $name(String);
@@ -62,9 +62,23 @@ server_url! {
 }
 
 server_url! {
-    /// Where nodes meet, in fred's grammar: `redis://`, `rediss://`, `redis-sentinel://` or
-    /// `redis-cluster://`.
-    pub struct RedisUrl = ["redis", "rediss", "redis-sentinel", "redis-cluster"]
+    /// Where nodes meet, in fred's grammar: `redis://`, `redis-sentinel://` or `redis-cluster://`, and
+    /// the same with `rediss` for TLS.
+    pub struct RedisUrl = [
+        "redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"
+    ]
+}
+
+impl RedisUrl {
+    /// Whether it is reached by TLS.
+    pub fn is_tls(&self) -> bool {
+        self.scheme().starts_with("rediss")
+    }
+
+    /// Whether sentinels are asked for it.
+    pub fn is_sentinel(&self) -> bool {
+        self.scheme().ends_with("-sentinel")
+    }
 }
 
 /// The two kinds of database.
@@ -167,6 +181,11 @@ mod tests {
     #[case(
         "redis-cluster://h1:7000?node=h2:7001",
         "redis-cluster://h1:7000?node=h2:7001"
+    )]
+    #[case("rediss-cluster://u:hunter2@h1:7000", "rediss-cluster://u:***@h1:7000")]
+    #[case(
+        "rediss-sentinel://h1?sentinelPassword=x1y2",
+        "rediss-sentinel://h1?sentinelPassword=***"
     )]
     fn a_redis_url_is_shown_without_its_password(#[case] url: &str, #[case] shown: &str) {
         assert_eq!(RedisUrl::from_text(url).unwrap().to_string(), shown);

@@ -176,8 +176,8 @@ async fn an_organization_has_at_most_so_many_sockets_and_others_have_theirs() {
     let connecting = (0..8).map(|n| token(&format!("user-{n}"), "acme"));
     let connecting = connecting.map(|token| async move { node.connect_with(&token).await });
     let connected = futures_util::future::join_all(connecting).await;
-    let (mut taken, refused): (Vec<_>, Vec<_>) = connected.into_iter().partition(Result::is_ok);
-    assert_eq!(taken.len(), 3);
+    let (mut admitted, refused): (Vec<_>, Vec<_>) = connected.into_iter().partition(Result::is_ok);
+    assert_eq!(admitted.len(), 3);
     for refused in refused {
         let refused = refused.err().unwrap();
         assert_eq!(code(&refused), "FORBIDDEN");
@@ -187,7 +187,7 @@ async fn an_organization_has_at_most_so_many_sockets_and_others_have_theirs() {
     node.connect_with(&token("alice", "globex")).await.unwrap();
     // One that is refused for another reason takes no place.
     node.connect_with("no token").await.err().unwrap();
-    let first = taken.pop().unwrap().unwrap();
+    let first = admitted.pop().unwrap().unwrap();
     first.into_inner().disconnect().await;
     let next = token("user-9", "acme");
     let _next = loop {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::RedisHub;
 use super::keys::Keys;
-use super::subscriptions::{Request, Requests};
+use super::subscriptions::{Requester, Requests};
 use crate::measure;
 
 /// The bus as the hub has it.
 pub(super) struct RedisBus {
     keys: Keys,
     pub(super) sharded: bool,
-    requests: mpsc::Sender<Request>,
+    requests: Requester,
     pub(super) local: Local,
 }
 
@@ -43,8 +44,9 @@ impl RedisBus {
         origin: String,
         queue: mpsc::Sender<Arrival>,
         sharded: bool,
+        within: Duration,
     ) -> (Self, Requests) {
-        let (requests, taken) = Requests::queue();
+        let (requests, taken) = Requests::queue(within);
         let local = Local {
             origin: origin.into(),
             wanted: Arc::default(),
@@ -63,7 +65,7 @@ impl RedisBus {
     async fn want(&self, channels: &[Channel], wanted: bool) -> HubResult<()> {
         let names: Vec<String> = channels.iter().map(|one| self.keys.bus(one)).collect();
         self.local.want(&names, wanted);
-        Request::send(&self.requests, names).await
+        self.requests.send(names).await
     }
 }
 
@@ -207,8 +209,8 @@ impl RedisHub {
         self.bus.local.deliver_own(&name, event).await;
         let client = &self.link.client;
         if self.bus.sharded {
-            let sending = client.spublish::<(), _, _>(name, bytes);
-            self.link.run(sending).await?;
+            let send = || client.spublish::<(), _, _>(name.as_str(), bytes.clone());
+            self.link.routed(send).await?;
         } else {
             let sending = client.publish::<(), _, _>(name, bytes);
             self.link.run(sending).await?;

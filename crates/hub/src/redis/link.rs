@@ -1,56 +1,94 @@
 //! The connection to Redis and its circuit: while Redis does not answer, nobody waits for it.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
-use fred::interfaces::ClientLike;
-use fred::types::config::{PerformanceConfig, ReconnectPolicy, TcpConfig};
+use fred::interfaces::{ClientLike, ClusterInterface};
+use fred::types::cluster::ClusterRouting;
+use fred::types::config::{
+    Config, PerformanceConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig,
+};
 use fred::types::scripts::Script;
-use fred::types::{Builder, ConnectHandle, FromValue, Value};
+use fred::types::{Builder, ClientState, ConnectHandle, FromValue, Value};
+use futures_util::FutureExt;
+use futures_util::future::{join_all, try_join_all};
 use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
 use switchboard_messaging::hub::{HubError, HubResult};
 
 use super::RedisOptions;
 use super::scripts::{self, Scripts};
+use super::sentinels::Sentinels;
 use crate::measure;
 
 /// Messages that fred may hold for the task that takes them. Its default is 32, and what does not
 /// fit is lost.
 const MESSAGES: usize = 32_768;
 
-/// Two connections, one for commands and one that listens, both reconnecting for ever.
+/// The longest pause between two tries to connect.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections that reconnect for ever.
 pub(super) struct Link {
+    /// For commands whose answers are short.
     pub(super) client: Client,
+    /// The one that subscribes.
     pub(super) listener: Client,
+    /// For answers of a megabyte and more, behind which nothing else is to wait.
+    pub(super) bulk: Client,
     pub(super) scripts: Scripts,
-    routing: Mutex<Vec<(Client, ConnectHandle)>>,
+    sentinels: Sentinels,
+    routing: Mutex<Vec<Routing>>,
+    /// How long a connection may be silent before it is replaced.
+    patience: Duration,
     pub(super) circuit: Circuit,
     deadline: Duration,
+    /// Whether commands may go to a server that has forgotten something.
+    renewed: AtomicBool,
+}
+
+/// A connection's task, and since when it has not answered.
+struct Routing {
+    client: Client,
+    task: ConnectHandle,
+    silent_since: Option<Instant>,
 }
 
 impl Link {
-    /// Connects both, or says why not.
+    /// Connects all, or says why not.
     pub(super) async fn connect(options: &RedisOptions) -> HubResult<Self> {
-        let builder = builder(options)?;
-        let client = builder.build().map_err(|error| hub_error(&error))?;
-        let listener = builder.build().map_err(|error| hub_error(&error))?;
-        let mut routing = Vec::new();
-        for one in [&client, &listener] {
-            let task = one.init().await.map_err(|error| hub_error(&error))?;
-            routing.push((one.clone(), task));
-        }
+        let config = options.config()?;
+        let sentinels = Sentinels::of(&config);
+        let patience = (options.command_timeout * 4).max(Duration::from_secs(2));
+        let builder = builder(config, options.command_timeout, patience);
+        let client = open(&builder, &sentinels).await?;
+        let listener = open(&builder, &sentinels).await?;
+        let bulk = open(&builder, &sentinels).await?;
         measure::redis_up(true);
         Ok(Self {
-            client,
-            listener,
+            client: client.client.clone(),
+            listener: listener.client.clone(),
+            bulk: bulk.client.clone(),
             scripts: Scripts::new(),
-            routing: Mutex::new(routing),
+            sentinels,
+            routing: Mutex::new(vec![client, listener, bulk]),
+            patience,
             circuit: Circuit::new("redis", options.command_timeout),
             deadline: options.command_timeout,
+            renewed: AtomicBool::new(false),
         })
+    }
+
+    /// Every connection.
+    pub(super) fn all(&self) -> [&Client; 3] {
+        [&self.client, &self.listener, &self.bulk]
+    }
+
+    /// Whether it is a Redis Cluster.
+    pub(super) fn is_clustered(&self) -> bool {
+        self.client.is_clustered()
     }
 
     /// Runs a command, or several that belong together, unless Redis is known to be away. However
@@ -68,6 +106,22 @@ impl Link {
         })
     }
 
+    /// Runs a command about one slot, and once more when the slot was elsewhere: fred has looked where it
+    /// is by then. Where a slot is being moved, and what is asked for is not there yet, that is an error.
+    pub(super) async fn routed<T, F>(&self, command: impl Fn() -> F + Send + Sync) -> HubResult<T>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+        T: Send,
+    {
+        let twice = async {
+            match command().await {
+                Err(error) if *error.kind() == ErrorKind::Routing => command().await,
+                answer => answer,
+            }
+        };
+        self.run(twice).await
+    }
+
     /// Runs a script, unless Redis is known to be away.
     pub(super) async fn call<T: FromValue + Send>(
         &self,
@@ -75,8 +129,20 @@ impl Link {
         keys: Vec<String>,
         args: Vec<Value>,
     ) -> HubResult<T> {
-        self.run(scripts::call(&self.client, script, keys, args))
+        self.routed(|| scripts::call(&self.client, script, keys.clone(), args.clone()))
             .await
+    }
+
+    /// Hears that commands have a new connection.
+    pub(super) fn renewed(&self) {
+        self.renewed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they have got one since this was asked last. What is behind it may be a replica that
+    /// took a primary's place before it had heard all, or a server that was restarted. Of a cluster
+    /// that may be one shard, and leases are on another.
+    pub(super) fn take_renewed(&self) -> bool {
+        self.renewed.swap(false, Ordering::Relaxed)
     }
 
     /// Whether Redis answered when it was last asked.
@@ -84,15 +150,16 @@ impl Link {
         self.circuit.is_closed()
     }
 
-    /// Asks both connections whether they are alive, and closes or opens the circuit accordingly.
+    /// Asks every connection whether it is alive, and closes or opens the circuit accordingly.
     pub(super) async fn probe(&self) -> HubResult<()> {
         self.revive();
         self.circuit.half_open();
-        let answers = futures_util::future::try_join(
-            self.client.ping::<()>(None),
-            self.listener.ping::<()>(None),
-        );
-        let result = answers.await.map_err(|error| hub_error(&error));
+        let answers = join_all(self.all().into_iter().map(ping)).await;
+        for (one, answer) in self.routing().iter_mut().zip(&answers) {
+            one.heard(answer, self.patience);
+        }
+        let result: Result<Vec<()>, Error> = answers.into_iter().collect();
+        let result = result.map_err(|error| hub_error(&error));
         match &result {
             Ok(_) => self.circuit.close(),
             Err(error) => self.circuit.open(&error.0),
@@ -101,10 +168,44 @@ impl Link {
         result.map(|_| ())
     }
 
-    /// Hears that a connection broke.
-    pub(super) fn broke(&self, error: &Error) {
+    /// Looks whether slots of a cluster have moved, and has fred look too if so. It does only when an
+    /// answer tells it, and who only listens gets none: Redis silently ends the subscriptions to a slot
+    /// that moved.
+    pub(super) async fn look_for_moved_slots(&self) {
+        if !self.is_clustered() {
+            return;
+        }
+        let Ok(told) = self.run(self.listener.cluster_slots()).await else {
+            return;
+        };
+        let told = ClusterRouting::from_cluster_slots(told, "");
+        let known = self.listener.cached_cluster_state();
+        if let (Ok(told), Some(known)) = (told, known)
+            && owners(&told) == owners(&known)
+        {
+            return;
+        }
+        tracing::info!("slots of the redis cluster have moved");
+        for client in self.all() {
+            // Sent now; the clients' events tell when it is done.
+            let _ = client.sync_cluster().now_or_never();
+        }
+    }
+
+    /// Hears that a connection broke, or that a client could not connect anew.
+    pub(super) fn broke(&self, client: &Client, error: &Error, connected: bool) {
         self.circuit.open(&hub_error(error).0);
         self.show();
+        if !connected {
+            self.sentinels.next(client);
+        }
+        // Fred has left what is a replica now with the connection that was told so. Who only listens or
+        // reads is told nothing.
+        if error.details().starts_with("READONLY") {
+            for other in self.all().into_iter().filter(|one| one.id() != client.id()) {
+                reconnect(other);
+            }
+        }
     }
 
     fn show(&self) {
@@ -113,17 +214,20 @@ impl Link {
 
     /// Fred gives up when the server refuses the credentials, which it may do only for a while.
     fn revive(&self) {
-        let mut routing = self.routing.lock().unwrap_or_else(PoisonError::into_inner);
-        for (client, task) in &mut *routing {
-            if task.is_finished() {
-                *task = client.connect();
+        for one in &mut *self.routing() {
+            if one.task.is_finished() {
+                one.task = one.client.connect();
             }
         }
     }
 
-    /// Sends what is under way and closes both connections.
+    fn routing(&self) -> MutexGuard<'_, Vec<Routing>> {
+        self.routing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what is under way and closes all connections.
     pub(super) async fn close(&self) {
-        for one in [&self.client, &self.listener] {
+        for one in self.all() {
             if let Err(error) = one.quit().await {
                 tracing::debug!(error = %hub_error(&error), "redis connection did not close cleanly");
             }
@@ -131,12 +235,74 @@ impl Link {
     }
 }
 
-fn builder(options: &RedisOptions) -> HubResult<Builder> {
-    let mut builder = Builder::from_config(options.config()?);
-    let patience = (options.command_timeout * 4).max(Duration::from_secs(2));
+impl Routing {
+    /// Replaces a connection that has been silent for too long. Nobody else does: to the system it is
+    /// fine for a quarter of an hour, and fred's own watch begins anew with each command that is sent.
+    fn heard(&mut self, answer: &Result<(), Error>, patience: Duration) {
+        if answer.is_ok() {
+            self.silent_since = None;
+            return;
+        }
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= patience && self.client.state() == ClientState::Connected {
+            self.silent_since = None;
+            reconnect(&self.client);
+        }
+    }
+}
+
+/// Has a client drop its connections and find Redis anew. It does so by itself from here on.
+fn reconnect(client: &Client) {
+    let _ = client.force_reconnection().now_or_never();
+}
+
+/// Asks a server, or each primary of a cluster, for a sign of life.
+async fn ping(client: &Client) -> Result<(), Error> {
+    let primaries = client.cached_cluster_state();
+    let primaries = primaries.map_or_else(Vec::new, |slots| slots.unique_primary_nodes());
+    if primaries.is_empty() {
+        return client.ping(None).await;
+    }
+    let asked = primaries.into_iter().map(|primary| async move {
+        let one = client.with_cluster_node(primary);
+        one.ping::<()>(None).await
+    });
+    try_join_all(asked).await.map(|_| ())
+}
+
+/// Which range of slots is whose. The address of a node is left out: each tells its own in its own way.
+fn owners(routing: &ClusterRouting) -> Vec<(u16, u16, &str)> {
+    let ranges = routing.slots().iter();
+    let mut owners: Vec<_> = ranges.map(|one| (one.start, one.end, &*one.id)).collect();
+    owners.sort_unstable();
+    owners
+}
+
+/// Connects a client; to a Redis behind Sentinel by asking each of the sentinels.
+async fn open(builder: &Builder, sentinels: &Sentinels) -> HubResult<Routing> {
+    let client = builder.build().map_err(|error| hub_error(&error))?;
+    let mut tries_left = sentinels.count().max(1);
+    loop {
+        tries_left -= 1;
+        match client.init().await {
+            Ok(task) => {
+                return Ok(Routing {
+                    client,
+                    task,
+                    silent_since: None,
+                });
+            }
+            Err(error) if tries_left == 0 => return Err(hub_error(&error)),
+            Err(_) => sentinels.next(&client),
+        }
+    }
+}
+
+fn builder(config: Config, command_timeout: Duration, patience: Duration) -> Builder {
+    let mut builder = Builder::from_config(config);
     builder
         .set_performance_config(PerformanceConfig {
-            default_command_timeout: options.command_timeout,
+            default_command_timeout: command_timeout,
             broadcast_channel_capacity: MESSAGES,
             ..PerformanceConfig::default()
         })
@@ -145,16 +311,25 @@ fn builder(options: &RedisOptions) -> HubResult<Builder> {
             connection.internal_command_timeout = patience;
             // A command that may have been executed is not sent again: it may take a token.
             connection.max_command_attempts = 1;
-            // Finds connections that the other side no longer knows of.
-            connection.unresponsive.max_timeout = Some(patience);
-            connection.unresponsive.interval = Duration::from_millis(500);
+            // Fred sends what was answered with ASK to the node that gave the answer, again and again,
+            // and then ends its task. See `routed` for MOVED.
+            connection.max_redirections = 0;
+            connection.unresponsive = UnresponsiveConfig {
+                max_timeout: Some(patience),
+                interval: Duration::from_millis(500),
+            };
             connection.tcp = TcpConfig {
                 nodelay: Some(true),
                 ..TcpConfig::default()
             };
         })
-        .set_policy(ReconnectPolicy::new_exponential(0, 50, 2_000, 2));
-    Ok(builder)
+        .set_policy(ReconnectPolicy::new_exponential(
+            0,
+            50,
+            PAUSE.as_millis() as u32,
+            2,
+        ));
+    builder
 }
 
 /// What an error says of Redis.

@@ -14,8 +14,10 @@ mod presence;
 mod reaping;
 mod registry;
 mod scripts;
+mod sentinels;
 mod sessions;
 mod subscriptions;
+mod tls;
 mod typing;
 mod watch;
 
@@ -31,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::options::RedisOptions;
+pub use self::tls::RedisTls;
 
 pub(crate) use self::order::new_epoch;
 
@@ -63,21 +66,26 @@ impl RedisHub {
     /// Connects, and gives the queue on which events arrive. Fails when Redis cannot be reached now;
     /// later it may come and go.
     pub async fn connect(options: RedisOptions) -> HubResult<(Arc<Self>, mpsc::Receiver<Arrival>)> {
-        let sharded = options.config()?.server.is_clustered();
         let link = Arc::new(Link::connect(&options).await?);
+        let sharded = link.is_clustered();
         let (queue, events) = mpsc::channel(RECEIVER_QUEUE);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let keys = Keys::new(&options.key_prefix);
         let identity = Identity::new(&options.node_id, options.lease / 3);
         let origin = identity.now().to_string();
 
-        let (bus, requests) = RedisBus::new(keys.clone(), origin, queue, sharded);
+        // A subscription takes two answers.
+        let within = options.command_timeout * 2;
+        let (bus, requests) = RedisBus::new(keys.clone(), origin, queue, sharded, within);
         tasks.spawn(bus::receive(
             link.listener.clone(),
             bus.local.clone(),
             stop.clone(),
         ));
-        tasks.spawn(watch::errors(Arc::clone(&link), stop.clone()));
+        for client in link.all() {
+            let watched = watch::errors(Arc::clone(&link), client.clone(), stop.clone());
+            tasks.spawn(watched);
+        }
         let subscriptions = subscriptions::Subscriptions::new(
             Arc::clone(&link),
             bus.local.clone(),

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fred::types::RespVersion;
-use fred::types::config::Config;
+use fred::types::config::{ClusterDiscoveryPolicy, Config, ServerConfig};
 use switchboard_messaging::hub::{HubError, HubResult};
 use switchboard_messaging::{Clock, SystemClock};
 
+use super::RedisTls;
 use crate::{LEASE, LogBounds};
 
 /// Where Redis is, and as who to use it.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://`, in fred's grammar.
+    /// `redis://`, `redis-sentinel://` or `redis-cluster://`, in fred's grammar; with `rediss` for TLS.
     pub url: String,
     /// Begins every key and channel. Deployments that share a Redis need different ones.
     pub key_prefix: String,
@@ -22,6 +23,12 @@ pub struct RedisOptions {
     pub username: Option<String>,
     /// Beats the one in the URL.
     pub password: Option<String>,
+    /// Who to be for the sentinels; beats `sentinelUsername` in the URL.
+    pub sentinel_username: Option<String>,
+    /// The password of the sentinels; beats `sentinelPassword` in the URL.
+    pub sentinel_password: Option<String>,
+    /// The files of TLS; only with a `rediss` URL.
+    pub tls: RedisTls,
     /// After this time a command has failed.
     pub command_timeout: Duration,
     /// This node: unique in the cluster, of `A-Za-z0-9_.:-`.
@@ -42,6 +49,9 @@ impl RedisOptions {
             key_prefix: "sb".to_owned(),
             username: None,
             password: None,
+            sentinel_username: None,
+            sentinel_password: None,
+            tls: RedisTls::default(),
             command_timeout: Duration::from_millis(500),
             node_id: node_id.to_owned(),
             lease: LEASE,
@@ -50,16 +60,48 @@ impl RedisOptions {
         }
     }
 
+    /// Whether a connection can be tried with these.
+    ///
+    /// # Errors
+    /// Says what is wrong; never shows a password.
+    pub fn validate(&self) -> HubResult<()> {
+        self.config().map(drop)
+    }
+
     /// What fred is to be told. The error never repeats the URL: it may hold a password.
     pub(super) fn config(&self) -> HubResult<Config> {
         self.check()?;
-        let mut config = Config::from_url(&self.url)
+        // Fred would make a TLS configuration of its own from the scheme.
+        let secure = self.url.strip_prefix("rediss");
+        let plain = secure.map(|rest| format!("redis{rest}"));
+        let mut config = Config::from_url(plain.as_deref().unwrap_or(&self.url))
             .map_err(|_| HubError("the redis url is not valid".into()))?;
+        if secure.is_some() {
+            config.tls = Some(self.tls.config()?);
+        } else if self.tls != RedisTls::default() {
+            let why = "files for tls to redis need a url that begins with rediss";
+            return Err(HubError(why.into()));
+        }
         config.username = self.username.clone().or(config.username);
         config.password = self.password.clone().or(config.password);
+        self.set_up(&mut config.server);
         // Sharded pub/sub, and PING on a connection that listens.
         config.version = RespVersion::RESP3;
         Ok(config)
+    }
+
+    fn set_up(&self, server: &mut ServerConfig) {
+        match server {
+            ServerConfig::Sentinel {
+                username, password, ..
+            } => {
+                *username = self.sentinel_username.clone().or(username.take());
+                *password = self.sentinel_password.clone().or(password.take());
+            }
+            // Every node of the URL may be gone by the time a connection breaks.
+            ServerConfig::Clustered { policy, .. } => *policy = ClusterDiscoveryPolicy::UseCache,
+            ServerConfig::Centralized { .. } => {}
+        }
     }
 
     fn check(&self) -> HubResult<()> {
@@ -110,6 +152,10 @@ mod tests {
             "redis-sentinel://h1:26379?node=h2:26379&sentinelServiceName=main",
             "redis-cluster://h1:7000?node=h2:7001",
         ] {
+            let secure = url
+                .replacen("redis", "rediss", 1)
+                .replace("redisss", "rediss");
+            assert_eq!(refusal(|options| options.url = secure), None, "{url}");
             assert_eq!(refusal(|options| options.url = url.into()), None, "{url}");
         }
     }
@@ -119,9 +165,36 @@ mod tests {
         for url in ["hunter2", "redis://:hunter2@", "http//u:hunter2@h:port"] {
             let mut options = RedisOptions::new(url, "node-1");
             options.password = Some("hunter2".into());
+            options.sentinel_password = Some("hunter2".into());
             let refused = format!("{:?} {options:?}", options.config().err());
             assert!(!refused.contains("hunter2"), "{refused}");
         }
+    }
+
+    #[test]
+    fn the_sentinels_may_have_credentials_of_their_own() {
+        let mut options = RedisOptions::new(
+            "redis-sentinel://:data@h:26379?sentinelServiceName=main&sentinelPassword=url",
+            "node-1",
+        );
+        let of_sentinels = |options: &RedisOptions| match options.config().unwrap().server {
+            ServerConfig::Sentinel {
+                username, password, ..
+            } => (username, password),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of_sentinels(&options), (None, Some("url".into())));
+        options.sentinel_username = Some("watcher".into());
+        options.sentinel_password = Some("own".into());
+        let own = (Some("watcher".into()), Some("own".into()));
+        assert_eq!(of_sentinels(&options), own);
+        assert_eq!(options.config().unwrap().password, Some("data".into()));
+    }
+
+    #[test]
+    fn tls_files_without_tls_are_a_mistake() {
+        let refused = refusal(|options| options.tls.ca_file = Some("ca.crt".into()));
+        assert!(refused.unwrap().contains("rediss"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl RedisHub {
     ) -> HubResult<Result<Vec<BusEvent>, Lost>> {
         let (room, log) = (self.keys.room(channel), self.keys.log(channel));
         let start = format!("({}-0", after.offset);
-        let pipeline = self.link.client.pipeline();
+        let pipeline = self.link.bulk.pipeline();
         let reading = async {
             let () = pipeline.hmget(room, vec!["epoch", "last"]).await?;
             let count = Some(limit as u64 + 1);

@@ -51,6 +51,8 @@ impl Registry for RedisHub {
             let next = self.identity.renew();
             self.own.all_untold();
             self.lease(&next, node, true).await?;
+        } else if self.link.take_renewed() {
+            self.own.all_untold();
         }
         let asked = Instant::now();
         let live = self.live_nodes().await?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
+use fred::types::ClusterStateChange;
 use fred::types::config::Server;
+use futures_util::future::try_join_all;
 use switchboard_messaging::hub::{HubError, HubResult};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -36,21 +38,34 @@ pub(super) struct Request {
 /// The task's end of the queue.
 pub(super) struct Requests(mpsc::Receiver<Request>);
 
+/// The other end.
+pub(super) struct Requester {
+    requests: mpsc::Sender<Request>,
+    /// How long a caller waits. What was asked for is done later all the same.
+    within: Duration,
+}
+
 impl Requests {
-    pub(super) fn queue() -> (mpsc::Sender<Request>, Self) {
+    pub(super) fn queue(within: Duration) -> (Requester, Self) {
         let (requests, taken) = mpsc::channel(REQUESTS);
-        (requests, Self(taken))
+        (Requester { requests, within }, Self(taken))
     }
 }
 
-impl Request {
+impl Requester {
     /// Asks for channels to be looked at, and waits until they were.
-    pub(super) async fn send(requests: &mpsc::Sender<Self>, names: Vec<String>) -> HubResult<()> {
+    pub(super) async fn send(&self, names: Vec<String>) -> HubResult<()> {
         let closed = || HubError("the hub is closed".into());
-        let (done, answer) = oneshot::channel();
-        let request = Self { names, done };
-        requests.send(request).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let asked = async {
+            let (done, answer) = oneshot::channel();
+            let request = Request { names, done };
+            self.requests.send(request).await.map_err(|_| closed())?;
+            answer.await.map_err(|_| closed())?
+        };
+        let late = |_| HubError("redis does not answer in time".into());
+        tokio::time::timeout(self.within, asked)
+            .await
+            .map_err(late)?
     }
 }
 
@@ -61,6 +76,8 @@ pub(super) struct Subscriptions {
     requests: Requests,
     /// Hears of every new connection.
     reconnected: broadcast::Receiver<Server>,
+    /// Hears when fred has looked which node of a cluster has which slots.
+    resharded: broadcast::Receiver<Vec<ClusterStateChange>>,
     /// What Redis has confirmed.
     live: HashSet<String>,
     /// What is to be looked at, because it is wanted otherwise or was lost.
@@ -71,8 +88,10 @@ impl Subscriptions {
     pub(super) fn new(link: Arc<Link>, local: Local, sharded: bool, requests: Requests) -> Self {
         // Of this connection it is known already.
         let reconnected = link.listener.reconnect_rx();
+        let resharded = link.listener.cluster_change_rx();
         Self {
             reconnected,
+            resharded,
             link,
             local,
             sharded,
@@ -85,7 +104,6 @@ impl Subscriptions {
     /// Runs until stopped. It also is the one that notices when Redis answers again, for what was
     /// lost must be subscribed to before anything else is believed to work.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut resharded = self.link.listener.cluster_change_rx();
         let mut commands_again = self.link.client.reconnect_rx();
         let mut next_probe = Instant::now() + PROBE;
         loop {
@@ -96,13 +114,16 @@ impl Subscriptions {
                     Err(RecvError::Closed) => return,
                     Ok(_) | Err(RecvError::Lagged(_)) => self.lost().await,
                 },
-                heard = resharded.recv() => match heard {
+                heard = self.resharded.recv() => match heard {
                     Err(RecvError::Closed) => return,
                     Ok(_) | Err(RecvError::Lagged(_)) => self.lost().await,
                 },
                 heard = commands_again.recv() => match heard {
                     Err(RecvError::Closed) => return,
-                    Ok(_) | Err(RecvError::Lagged(_)) => self.probe().await,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {
+                        self.link.renewed();
+                        self.probe().await;
+                    }
                 },
                 // Before requests, of which there may always be one.
                 () = tokio::time::sleep_until(next_probe) => {
@@ -118,10 +139,13 @@ impl Subscriptions {
         }
     }
 
-    /// A new connection listens to nothing yet.
+    /// A new connection listens to nothing yet, and an old one not to what has moved.
     async fn lost(&mut self) {
         // Nothing of the new connection can arrive before it subscribes.
         self.local.doubt().await;
+        // What has been heard by now is made good at once: a cluster tells of each of its nodes.
+        self.reconnected = self.reconnected.resubscribe();
+        self.resharded = self.resharded.resubscribe();
         self.live.clear();
         self.due.extend(self.local.all_wanted());
         if self.link.probe().await.is_ok() {
@@ -130,7 +154,11 @@ impl Subscriptions {
     }
 
     async fn probe(&mut self) {
-        if self.link.probe().await.is_ok() && !self.due.is_empty() {
+        if self.link.probe().await.is_err() {
+            return;
+        }
+        self.link.look_for_moved_slots().await;
+        if !self.due.is_empty() {
             self.settle_or_log().await;
         }
     }
@@ -193,7 +221,7 @@ impl Subscriptions {
         let (listener, sent) = (&self.link.listener, names.clone());
         match (on, self.sharded) {
             (true, false) => self.link.run(listener.subscribe(sent)).await?,
-            (true, true) => self.link.run(listener.ssubscribe(sent)).await?,
+            (true, true) => self.subscribe_sharded(&names).await?,
             (false, false) => self.link.run(listener.unsubscribe(sent)).await?,
             (false, true) => self.link.run(listener.sunsubscribe(sent)).await?,
         }
@@ -209,6 +237,14 @@ impl Subscriptions {
             }
         }
         Ok(())
+    }
+
+    /// Each channel in a command of its own, all under way at once: Redis confirms each channel of an
+    /// SSUBSCRIBE, and fred would take the second confirmation for the answer to the next command.
+    async fn subscribe_sharded(&self, names: &[String]) -> HubResult<()> {
+        let listener = &self.link.listener;
+        let sent = || try_join_all(names.iter().map(|name| listener.ssubscribe(name.as_str())));
+        self.link.routed(sent).await.map(drop)
     }
 
     /// Fred answers SUBSCRIBE before it sends it (SSUBSCRIBE it does not). Redis answers in order,

@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
+use fred::clients::Client;
 use fred::interfaces::EventInterface;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::link::Link;
 
-/// Opens the circuit when a connection breaks, until the next probe closes it.
-pub(super) async fn errors(link: Arc<Link>, stop: CancellationToken) {
-    let (mut commands, mut messages) = (link.client.error_rx(), link.listener.error_rx());
+/// Opens the circuit when one of the connections breaks, until the next probe closes it.
+pub(super) async fn errors(link: Arc<Link>, client: Client, stop: CancellationToken) {
+    let mut errors = client.error_rx();
     loop {
         let heard = tokio::select! {
             () = stop.cancelled() => return,
-            heard = commands.recv() => heard,
-            heard = messages.recv() => heard,
+            heard = errors.recv() => heard,
         };
         match heard {
-            // Fred follows a cluster that moves slots by itself.
-            Ok((error, _)) if error.is_cluster() => {}
-            Ok((error, _)) => link.broke(&error),
+            // Without a server when none could be connected to.
+            Ok((error, server)) => link.broke(&client, &error, server.is_some()),
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }

@@ -173,27 +173,32 @@ impl Harness for MemoryHarness {
 }
 
 pub(crate) struct RedisHarness {
-    prefix: String,
+    redis: RedisOptions,
     open: Mutex<Vec<Arc<RedisHub>>>,
 }
 
 impl RedisHarness {
     pub(crate) fn new() -> Self {
-        Self {
-            prefix: switchboard_testkit::redis::fresh_prefix(),
-            open: Mutex::default(),
-        }
+        let mut options = RedisOptions::new(&switchboard_testkit::redis::url(), "");
+        options.lease = Duration::from_millis(750);
+        Self::on(options)
+    }
+
+    /// On the Redis that these lead to.
+    pub(crate) fn on(mut redis: RedisOptions) -> Self {
+        redis.key_prefix = switchboard_testkit::redis::fresh_prefix();
+        // Five people's tests share two cores.
+        redis.command_timeout = Duration::from_secs(5);
+        let open = Mutex::default();
+        Self { redis, open }
     }
 }
 
 impl Harness for RedisHarness {
     async fn unregistered(&self, id: &str) -> Node {
-        let mut options = RedisOptions::new(&switchboard_testkit::redis::url(), id);
-        options.key_prefix.clone_from(&self.prefix);
-        options.lease = self.lease();
+        let mut options = self.redis.clone();
+        id.clone_into(&mut options.node_id);
         options.log = self.log();
-        // Five people's tests share two cores.
-        options.command_timeout = Duration::from_secs(5);
         let (hub, events) = RedisHub::connect(options).await.unwrap();
         self.open.lock().unwrap().push(Arc::clone(&hub));
         Node {
@@ -208,7 +213,7 @@ impl Harness for RedisHarness {
     }
 
     fn lease(&self) -> Duration {
-        Duration::from_millis(750)
+        self.redis.lease
     }
 }
 

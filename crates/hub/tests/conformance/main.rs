@@ -14,9 +14,10 @@ mod presence;
 mod reaping;
 mod registry;
 mod sessions;
+mod topologies;
 mod typing;
 
-/// Makes of each function a test for each implementation.
+/// Makes of each function a test for each implementation, and a list of all.
 macro_rules! conformance {
     ($($topic:ident { $($test:ident,)* })*) => {
         mod memory {
@@ -35,6 +36,12 @@ macro_rules! conformance {
                 }
             )* })*
         }
+
+        /// The suite, for a Redis that is not worth a start for each function.
+        const EVERYTHING: &[(&str, topologies::Check)] = &[$($((
+            concat!(stringify!($topic), "::", stringify!($test)),
+            |harness| Box::pin(crate::$topic::$test(harness)),
+        ),)*)*];
     };
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use switchboard_config::Settings;
-use switchboard_hub::{MemoryHub, RedisHub, RedisOptions};
-use switchboard_messaging::hub::{Arrival, Hub};
+use switchboard_config::{Redis, RedisUrl, Secret, Settings};
+use switchboard_hub::{MemoryHub, RedisHub, RedisOptions, RedisTls};
+use switchboard_messaging::hub::{Arrival, Hub, HubError};
 use switchboard_messaging::store::StoreError;
 use switchboard_messaging::{Clock, Store};
 use switchboard_store::{Options, SchemaState};
@@ -117,21 +117,52 @@ pub(crate) async fn hub(
         let (hub, inbound) = cluster.attach(node_id);
         return Ok((hub, inbound));
     };
+    let options = RedisOptions {
+        log: parts::log_bounds(settings),
+        clock: Arc::clone(clock),
+        ..redis_options(redis, url, node_id)
+    };
+    // Waiting does not mend these.
+    options
+        .validate()
+        .map_err(|error| unusable(settings, &error))?;
     let connected = retry(settings.general.startup_timeout, "Redis", async || {
-        RedisHub::connect(RedisOptions {
-            key_prefix: redis.key_prefix.as_str().to_owned(),
-            username: redis.username.clone(),
-            password: redis
-                .password
-                .as_ref()
-                .map(|password| password.expose().clone()),
-            command_timeout: redis.command_timeout,
-            log: parts::log_bounds(settings),
-            clock: Arc::clone(clock),
-            ..RedisOptions::new(url.expose(), node_id)
-        })
-        .await
+        RedisHub::connect(options.clone()).await
     });
     let (hub, inbound) = connected.await?;
     Ok((hub, inbound))
+}
+
+/// Whether the configuration of Redis can be used, as far as can be said without it.
+pub(crate) fn check_redis(settings: &Settings) -> Result<(), Failure> {
+    let Some(url) = &settings.redis.url else {
+        return Ok(());
+    };
+    let options = redis_options(&settings.redis, url, "node");
+    options
+        .validate()
+        .map_err(|error| unusable(settings, &error))
+}
+
+fn unusable(settings: &Settings, error: &HubError) -> Failure {
+    let source = settings.source("redis.url");
+    Failure::Configuration(format!("{source}: redis: {}", error.0))
+}
+
+fn redis_options(redis: &Redis, url: &RedisUrl, node_id: &str) -> RedisOptions {
+    let exposed = |secret: &Option<Secret<String>>| secret.as_ref().map(|one| one.expose().clone());
+    RedisOptions {
+        key_prefix: redis.key_prefix.as_str().to_owned(),
+        username: redis.username.clone(),
+        password: exposed(&redis.password),
+        sentinel_username: redis.sentinel_username.clone(),
+        sentinel_password: exposed(&redis.sentinel_password),
+        tls: RedisTls {
+            ca_file: redis.tls_ca_file.clone(),
+            cert_file: redis.tls_cert_file.clone(),
+            key_file: redis.tls_key_file.clone(),
+        },
+        command_timeout: redis.command_timeout,
+        ..RedisOptions::new(url.expose(), node_id)
+    }
 }
