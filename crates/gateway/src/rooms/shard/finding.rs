@@ -49,7 +49,12 @@ impl Shard {
     /// Looks for the place if it is lost, and sees whether it is found.
     pub(super) fn settle_place(&mut self) {
         self.check_found();
-        if !self.place.is_found() && matches!(self.search, Search::Over) && !self.rooms.is_empty() {
+        // The first rooms find it when they are opened.
+        let is_live = |room: &Following| room.phase == Phase::Live;
+        if !self.place.is_found()
+            && matches!(self.search, Search::Over)
+            && self.rooms.values().any(is_live)
+        {
             self.find();
         }
         self.resume_due();
@@ -214,7 +219,7 @@ impl Shard {
         if self.rooms.values().any(is_ahead) {
             // Something more got lost meanwhile.
             self.place.doubt();
-            self.try_again(jobs::PATIENCE);
+            self.try_again(jobs::RETRY);
         } else if !self.place.is_found() {
             self.place.found(base, floor);
         }
