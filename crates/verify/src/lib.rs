@@ -4,7 +4,7 @@
 //! Nothing of the servers' code is used: what is known of them is what their documentation says
 //! (`docs/api/events.md`), so that a mistake on one side does not hide in the other.
 //!
-//! [`run`] starts a `member` for every client. A member owns a `client` socket, repeats its calls
+//! [`run()`] starts a `member` for every client. A member owns a `client` socket, repeats its calls
 //! until they are answered, and has what it hears judged by `checks`. What members know together is
 //! on the `board`; `report` is made of that.
 

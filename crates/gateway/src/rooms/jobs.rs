@@ -86,6 +86,17 @@ pub(super) struct Found {
     pub(super) standing: Option<(Standing, Vec<(ConversationId, i64)>)>,
 }
 
+impl Found {
+    /// Up to which `rev` each conversation's changes went out by the hub, as far as that is known.
+    pub(super) fn went_out(&self) -> HashMap<ConversationId, i64> {
+        let Some((standing, asked)) = &self.standing else {
+            return HashMap::new();
+        };
+        let ids = asked.iter().map(|(id, _)| *id);
+        ids.zip(standing.revs.iter().copied()).collect()
+    }
+}
+
 /// Subscribes rooms, and only then reads where they stand: everything after that comes by the hub.
 pub(super) async fn open(
     app: Messaging,

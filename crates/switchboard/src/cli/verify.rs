@@ -14,7 +14,7 @@ use super::{ConfigFile, duration};
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) file: ConfigFile,
-    /// An address of the cluster, such as https://chat.example.com; more than once, or with commas.
+    /// An address of the cluster, such as `https://chat.example.com`; more than once, or with commas.
     /// Clients reconnect to the next one
     #[arg(
         long = "url",

@@ -192,13 +192,19 @@ impl Shard {
     /// Rooms were subscribed; when they are all there are, the organization's place is found, too.
     pub(super) async fn all_opened(&mut self, channels: Vec<Channel>, found: Found) {
         let are_all = self.rooms.len() == channels.len();
+        let went_out = found.went_out();
         for channel in channels {
-            self.opened(channel, &found.heads).await;
+            self.opened(channel, &found.heads, &went_out).await;
         }
         self.new_rooms_found(found, are_all);
     }
 
-    async fn opened(&mut self, channel: Channel, heads: &HashMap<ConversationId, i64>) {
+    async fn opened(
+        &mut self,
+        channel: Channel,
+        heads: &HashMap<ConversationId, i64>,
+        went_out: &HashMap<ConversationId, i64>,
+    ) {
         let Some(room) = self.rooms.get_mut(&channel) else {
             return;
         };
@@ -217,8 +223,14 @@ impl Shard {
                 // Without the store, what the newcomers were told is what is known.
                 let newcomers = room.newcomers.iter();
                 let told = newcomers.filter_map(|newcomer| newcomer.entry.after_rev);
-                let start = head.or(told.max()).unwrap_or_default();
-                room.sequencer = Some(Sequencer::new(start));
+                let stored = head.or(told.max()).unwrap_or_default();
+                // What is stored and never went out, because its node died in between, is still to
+                // come: whoever comes back has everything that went out, and not that.
+                let out = went_out.get(&conversation).copied();
+                let start = out.map_or(stored, |out| out.min(stored));
+                let mut sequencer = Sequencer::new(start);
+                sequencer.learn(stored);
+                room.sequencer = Some(sequencer);
             }
         }
         room.phase = Phase::Live;
