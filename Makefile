@@ -58,6 +58,12 @@ e2e: ## Run the end-to-end tests: stock clients and a real browser
 	@scripts/setup.sh test
 	@$(MAKE) web build-tests run-e2e
 
+.PHONY: chaos
+chaos: ## Break nodes, Redis and PostgreSQL under traffic, and judge; options as ARGS="--only kill-node --seed 7"
+	@scripts/setup.sh test
+	@mkdir -p web/dist
+	@$(MAKE) build-tests run-chaos
+
 .PHONY: conformance
 conformance: ## Run the official protocol suites, fetched from the network; JS=1 compares with JavaScript
 	@scripts/conformance.sh $(ARGS)
@@ -104,6 +110,11 @@ run-e2e: export SWITCHBOARD_BIN := $(TARGET)/debug/switchboard
 run-e2e: export CHROMIUM := $(or $(CHROMIUM),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 run-e2e: e2e/node_modules/.package-lock.json
 	@$(TESTKIT) run --gateway $(SWITCHBOARD_BIN) npm --prefix e2e test
+
+.PHONY: run-chaos
+run-chaos: export SWITCHBOARD_BIN := $(TARGET)/debug/switchboard
+run-chaos: e2e/node_modules/.package-lock.json
+	@node e2e/chaos/run.mjs $(ARGS)
 
 # npm writes node_modules/.package-lock.json last, so it says when node_modules was made.
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json

@@ -1,13 +1,16 @@
 // A stand-in for a load balancer: one address, whatever node is behind it.
 import { connect, createServer } from "node:net";
 
-/** Forwards TCP connections to the port that `target` has; `{url, target, freeze, stop}`. */
+/**
+ * Forwards TCP connections to the port that `target` has, or gives when called; `{url, target, freeze, stop}`.
+ */
 export async function startForwarder(target) {
   const open = new Set();
   const pairs = new Set();
   const forwarder = { target };
   const server = createServer((client) => {
-    const node = connect(forwarder.target, "127.0.0.1");
+    const { target: to } = forwarder;
+    const node = connect(typeof to === "function" ? to() : to, "127.0.0.1");
     const pair = { client, node, isFrozen: false };
     pairs.add(pair);
     for (const [one, other] of [[client, node], [node, client]]) {

@@ -67,10 +67,14 @@ export async function run(args, { env = {}, cwd, timeout = 30_000 } = {}) {
 
 /** A node that runs. */
 export class Gateway {
-  /** Starts `serve` with `env` and waits until it is ready, on other ports if these were taken. */
-  static async start({ env, cwd, log }) {
+  /**
+   * Starts `serve` with `env` and waits until it is ready, on other ports if these were taken.
+   * @param at `{port, adminPort}` of a node that has ended, to start it again where it was
+   */
+  static async start({ env, cwd, log, at }) {
     for (let tries = 0; tries < 5; tries += 1) {
-      const gateway = new Gateway({ env, cwd, log, port: await freePort(), admin: await freePort() });
+      const [port, adminPort] = at ? [at.port, at.adminPort] : [await freePort(), await freePort()];
+      const gateway = new Gateway({ env, cwd, log, port, adminPort });
       if (await gateway.#becomesReady()) return gateway;
       if (!/address (already )?in use/i.test(gateway.output)) {
         throw new Error(`the gateway ended: ${gateway.output}`);
@@ -79,10 +83,11 @@ export class Gateway {
     throw new Error("every port chosen for the gateway was taken by somebody else");
   }
 
-  constructor({ env, cwd, log, port, admin }) {
+  constructor({ env, cwd, log, port, adminPort }) {
     this.url = `http://127.0.0.1:${port}`;
-    this.admin = `http://127.0.0.1:${admin}`;
+    this.admin = `http://127.0.0.1:${adminPort}`;
     this.port = port;
+    this.adminPort = adminPort;
     this.env = env;
     /** What it said so far, at most the last 64 KiB. */
     this.output = "";
@@ -91,7 +96,7 @@ export class Gateway {
       env: environment({
         ...env,
         SWITCHBOARD__HTTP__LISTEN: `127.0.0.1:${port}`,
-        SWITCHBOARD__ADMIN__LISTEN: `127.0.0.1:${admin}`,
+        SWITCHBOARD__ADMIN__LISTEN: `127.0.0.1:${adminPort}`,
       }),
       stdio: ["ignore", "pipe", "pipe"],
     });
