@@ -310,7 +310,7 @@ async fn changes(
 /// Unsubscribes a room.
 pub(super) async fn close(app: Messaging, channel: Channel) -> Done {
     if let Err(error) = app.hub.unsubscribe(std::slice::from_ref(&channel)).await {
-        tracing::warn!(cause = error.0, "room not unsubscribed");
+        tracing::debug!(cause = error.0, "room not unsubscribed");
     }
     Done::Closed(channel)
 }

@@ -35,13 +35,19 @@ impl Shard {
         };
         match (room.phase, room.sequencer.as_mut()) {
             (Phase::Live, Some(sequencer)) => {
+                if rev <= sequencer.delivered() {
+                    metrics::counter!("switchboard_duplicates_dropped_total").increment(1);
+                    // It was delivered here before it went out; whoever comes back has it to come.
+                    if event.position.is_some() {
+                        self.keep_for_held(&event);
+                    }
+                    return;
+                }
                 // The event itself, with its payload, moves on.
                 let channel = event.channel.clone();
                 let is_ordered = event.position.is_some();
                 match sequencer.offer(rev, event) {
-                    Offered::Duplicate => {
-                        metrics::counter!("switchboard_duplicates_dropped_total").increment(1);
-                    }
+                    Offered::Duplicate => {}
                     Offered::Parked => {
                         if is_ordered {
                             // What goes out in order arrives in order, unless some of it is lost.
