@@ -99,6 +99,10 @@ stories("conversations", {}, (story) => {
     assert.deepEqual(other.conversation.context, context);
     const sameOther = await bob.ok("conversation:create", { ...about, participantIds: [alice.user] });
     assert.deepEqual([sameOther.created, sameOther.conversation.id], [false, other.conversation.id]);
+    // He may be answered before he is told.
+    for (const created of [first, other]) {
+      await bob.next("conversation:created", ({ conversation }) => conversation.id === created.conversation.id);
+    }
     const events = bob.collected("conversation:created").map(({ conversation }) => conversation.id);
     assert.deepEqual(events, [first.conversation.id, other.conversation.id]);
   });

@@ -67,6 +67,10 @@ impl Newcomer {
             (self.entry.on_entered, self.entry.done) = (again.on_entered, again.done);
             self.entry.announcement = self.entry.announcement.take().or(again.announcement);
         } else {
+            if let Some(packet) = again.announcement.take() {
+                // A socket that is gone or full is closed by the runtime.
+                let _ = again.socket.emit(&packet.without_certainty());
+            }
             again.entered();
         }
     }
