@@ -32,12 +32,17 @@ impl Orders {
         let channel = event.channel.clone();
         let order = self.of(&channel.organization);
         let (published, out) = order.publish(&channel.room, (event.rev, event), bounds, now);
-        let placed = |(position, event)| BusEvent {
-            position: Some(position),
-            ..event
-        };
-        (published, out.into_iter().map(placed).collect())
+        (published, placed(out))
     }
+}
+
+/// The events, each with the place that it got.
+fn placed(events: Vec<(Position, BusEvent)>) -> Vec<BusEvent> {
+    let placed = |(position, event)| BusEvent {
+        position: Some(position),
+        ..event
+    };
+    events.into_iter().map(placed).collect()
 }
 
 #[async_trait]
@@ -66,15 +71,7 @@ impl Order for MemoryHub {
         let bounds = (state.log, now);
         let order = state.orders.of(organization);
         Ok(match order.missed(rooms, after, limit, bounds) {
-            Ok(events) => Missed::Events(
-                events
-                    .into_iter()
-                    .map(|(position, event)| BusEvent {
-                        position: Some(position),
-                        ..event
-                    })
-                    .collect(),
-            ),
+            Ok(events) => Missed::Events(placed(events)),
             Err(lost) => Missed::Unknown(lost),
         })
     }

@@ -31,7 +31,7 @@ pub(super) enum Search {
         base: u64,
         floor: u64,
         /// The rooms that lack something, and up to which `rev`.
-        behind: HashMap<ConversationId, i64>,
+        behind: HashMap<Channel, i64>,
         telling: bool,
         doubts: u64,
     },
@@ -128,7 +128,7 @@ impl Shard {
             let channel = self.conversation(*conversation);
             if self.delivered_in(&channel).is_some_and(|now| now < *rev) {
                 self.looked(&channel, *rev);
-                behind.insert(*conversation, *rev);
+                behind.insert(channel, *rev);
             }
         }
         let telling = !ahead.is_empty();
@@ -201,15 +201,9 @@ impl Shard {
             return;
         }
         let (base, floor) = (*base, *floor);
-        let rooms = &self.rooms;
-        let organization = &self.organization;
-        let is_behind = |(conversation, rev): (&ConversationId, &i64)| {
-            let channel = Channel {
-                organization: organization.clone(),
-                room: Room::Conversation(*conversation),
-            };
-            let room = rooms.get(&channel);
-            room.is_some_and(|room| room.phase == Phase::Live && room.delivered() < *rev)
+        let is_behind = |(channel, rev): (&Channel, &i64)| {
+            let now = self.delivered_in(channel);
+            now.is_some_and(|now| now < *rev)
         };
         if behind.iter().any(is_behind) {
             return;
