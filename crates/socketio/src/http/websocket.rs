@@ -8,7 +8,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, MissedTickBehavior},
+    time::Instant,
 };
 
 use crate::{
@@ -23,7 +23,12 @@ use crate::{
 
 use super::{Problem, open_packet};
 
-/// How often a poll is ended while its client upgrades (engine.io `lib/socket.ts`).
+/// How long after the probe the poll that waits is first ended. The client sends nothing, not even
+/// what it has to say already, until that poll is over; engine.io makes it wait [`NUDGE`]. Not at
+/// once: a poll that ends before the answer of the probe is there is followed by another.
+const FIRST_NUDGE: Duration = Duration::from_millis(5);
+
+/// How often at least a poll is ended while its client upgrades (engine.io `lib/socket.ts`).
 const NUDGE: Duration = Duration::from_millis(100);
 
 /// The server's half of the opening handshake.
@@ -139,19 +144,22 @@ pub(super) fn upgrade(
 
 /// `2probe` → `3probe` → `5`; `false` when it comes otherwise.
 async fn probe(session: &Arc<Session>, stream: &mut Stream, decoder: &mut ws::Decoder) -> bool {
-    let mut nudges = tokio::time::interval_at(Instant::now() + NUDGE, NUDGE);
-    nudges.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pause = NUDGE;
+    let nudge = tokio::time::sleep(pause);
+    tokio::pin!(nudge);
     let (mut probed, mut frames) = (false, 0);
     loop {
         let step = tokio::select! {
             step = next_step(stream, decoder) => step,
-            _ = nudges.tick() => {
+            () = &mut nudge => {
                 if !session.may_upgrade() {
                     return false;
                 }
                 if probed {
                     session.nudge_poll();
+                    pause = NUDGE.min(pause * 2);
                 }
+                nudge.as_mut().reset(Instant::now() + pause);
                 continue;
             }
         };
@@ -163,6 +171,8 @@ async fn probe(session: &Arc<Session>, stream: &mut Stream, decoder: &mut ws::De
                 if stream.write_all(pong.wire()).await.is_err() {
                     return false;
                 }
+                pause = FIRST_NUDGE;
+                nudge.as_mut().reset(Instant::now() + pause);
             }
             Step::Upgrade if probed => return true,
             Step::Nothing if frames < MOST_FRAMES => {}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchboard_socketio::{DisconnectReason, Options, Packet, Transport};
-use tokio::task::yield_now;
+use tokio::{task::yield_now, time::Instant};
 
 use crate::support::{Lab, Raw, options, soon};
 
@@ -269,6 +269,28 @@ async fn ends_a_poll_that_waits_once_the_probe_came() {
     assert_eq!(poll.answer().await.text(), "6");
     // And the next one, while the client does not come to the point.
     assert_eq!(lab.get(&session).await.text(), "6");
+}
+
+/// A stock client keeps back what it has to say until the poll that waits is over, so the answer to
+/// its first event would come 100 ms late.
+#[tokio::test(start_paused = true)]
+async fn ends_the_poll_that_waits_soon_after_the_probe_and_then_ever_less_often() {
+    let lab = Lab::start().await;
+    let session = lab.polling_session().await;
+    let poll = lab.begin("GET", &session, &[], b"").await;
+    // However long the client took to come this far.
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    let mut raw = lab.second(&session).await;
+    raw.send_text("2probe").await;
+    assert_eq!(raw.text().await, "3probe");
+    let probed = Instant::now();
+    assert_eq!(poll.answer().await.text(), "6");
+    let mut ends = vec![probed.elapsed().as_millis()];
+    for _ in 0..6 {
+        assert_eq!(lab.get(&session).await.text(), "6");
+        ends.push(probed.elapsed().as_millis());
+    }
+    assert_eq!(ends, [5, 15, 35, 75, 155, 255, 355]);
 }
 
 #[tokio::test]
