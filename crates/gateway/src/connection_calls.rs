@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
 use switchboard_messaging::Following as _;
 use switchboard_messaging::hub::{Channel, Room, SessionKey};
+use switchboard_protocol::answers::{CreatedSession, RecoveredSession, RecoveryStats, SessionInfo};
 use switchboard_protocol::calls::RecoverSession;
 use switchboard_protocol::{ConversationId, ErrorObject, Timestamp};
 use switchboard_socketio::{Socket, SocketId};
@@ -30,22 +30,28 @@ impl RecoveryCounts {
         *counts.entry(label).or_default() += 1;
     }
 
-    fn answer(&self) -> Value {
+    fn answer(&self) -> RecoveryStats {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let attempts: u64 = counts.values().sum();
-        let recovered = counts.get("recovered").copied().unwrap_or(0);
         let failures = counts.iter().filter(|(label, _)| **label != "recovered");
-        let failures: BTreeMap<_, _> = failures.collect();
-        json!({"attempts": attempts, "recovered": recovered, "failures": failures})
+        RecoveryStats {
+            attempts: counts.values().sum(),
+            recovered: counts.get("recovered").copied().unwrap_or(0),
+            failures: failures
+                .map(|(label, count)| ((*label).to_owned(), *count))
+                .collect(),
+        }
     }
 }
 
 impl Door {
     /// `connection:create-session`.
-    pub(crate) fn create_session(&self, opened: &Opened) -> Result<Value, ErrorObject> {
+    pub(crate) fn create_session(&self, opened: &Opened) -> Result<CreatedSession, ErrorObject> {
         let key = opened.key.as_ref();
         let key = key.ok_or_else(|| ErrorObject::forbidden("recovery is turned off here"))?;
-        Ok(json!({"sessionToken": key.0, "expiresAt": self.session_end()}))
+        Ok(CreatedSession {
+            session_token: key.0.clone(),
+            expires_at: self.session_end(),
+        })
     }
 
     /// When a session would be over whose client went now.
@@ -55,25 +61,25 @@ impl Door {
     }
 
     /// `connection:session-info`.
-    pub(crate) fn session_info(&self, socket: &Socket, opened: &Opened) -> Value {
+    pub(crate) fn session_info(&self, socket: &Socket, opened: &Opened) -> SessionInfo {
         let actor = &opened.session.caller.actor;
-        json!({
-            "socketId": socket.id().as_str(),
-            "userId": actor.viewer.user,
-            "organizationId": actor.viewer.organization,
-            "nodeId": self.options.node_id,
-            "transport": socket.transport().as_str(),
-            "recovered": opened.recovered,
-            "recoveryFailure": opened.failure.map(RecoveryFailure::as_str),
-            "recoverable": opened.key.is_some(),
-            "rooms": InRooms(socket.clone()).conversations(),
-            "tokenExpiresAt": actor.expires_at,
-            "expiresAt": opened.key.is_some().then(|| self.session_end()),
-        })
+        SessionInfo {
+            socket_id: socket.id().to_string(),
+            user_id: actor.viewer.user.clone(),
+            organization_id: actor.viewer.organization.clone(),
+            node_id: self.options.node_id.clone(),
+            transport: socket.transport().as_str().to_owned(),
+            recovered: opened.recovered,
+            recovery_failure: opened.failure.map(|failure| failure.as_str().to_owned()),
+            recoverable: opened.key.is_some(),
+            rooms: InRooms(socket.clone()).conversations(),
+            token_expires_at: actor.expires_at,
+            expires_at: opened.key.is_some().then(|| self.session_end()),
+        }
     }
 
     /// `connection:stats`: of this node, since it started.
-    pub(crate) fn recovery_stats(&self) -> Value {
+    pub(crate) fn recovery_stats(&self) -> RecoveryStats {
         self.recoveries.answer()
     }
 
@@ -83,17 +89,20 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         input: RecoverSession,
-    ) -> Result<(Value, Vec<Entry>), ErrorObject> {
+    ) -> Result<(RecoveredSession, Vec<Entry>), ErrorObject> {
         let result = self.former_rooms(socket, opened, &input.token).await?;
         let counted = result.as_ref().map(drop).map_err(|failure| *failure);
         self.recoveries.count(counted);
         let rooms = match result {
             Ok(rooms) => rooms,
             Err(failure) => {
-                let answer = json!({
-                    "recovered": false, "recoveryFailure": failure.as_str(),
-                    "rooms": [], "changes": [], "queued": 0,
-                });
+                let answer = RecoveredSession {
+                    recovered: false,
+                    recovery_failure: Some(failure.as_str().to_owned()),
+                    rooms: Vec::new(),
+                    changes: Vec::new(),
+                    queued: 0,
+                };
                 return Ok((answer, Vec::new()));
             }
         };
@@ -117,7 +126,13 @@ impl Door {
             changes.extend(one.changes);
             names.push(one.conversation);
         }
-        let answer = json!({"recovered": true, "rooms": names, "changes": changes, "queued": 0});
+        let answer = RecoveredSession {
+            recovered: true,
+            recovery_failure: None,
+            rooms: names,
+            changes,
+            queued: 0,
+        };
         Ok((answer, entries))
     }
 

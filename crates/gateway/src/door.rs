@@ -10,7 +10,7 @@ use switchboard_messaging::auth::{AuthFailure, Verifier};
 use switchboard_messaging::hub::{Channel, Room, SessionKey, SessionRecord};
 use switchboard_messaging::presence::{organization_channel, user_channel};
 use switchboard_messaging::store::Viewer;
-use switchboard_messaging::{Actor, Live, Messaging, Outcome, RoomEffect};
+use switchboard_messaging::{Actor, Live, Messaging, Outcome, RoomEffect, publish};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
 use switchboard_protocol::{
@@ -277,12 +277,12 @@ impl Door {
             .understand(caller, &event.name, payload)
             .await?;
         let outcome = match call {
-            Call::CreateSession => return self.create_session(opened).map(Handled::Answer),
-            Call::SessionInfo => return Ok(Handled::Answer(self.session_info(socket, opened))),
-            Call::RecoveryStats => return Ok(Handled::Answer(self.recovery_stats())),
+            Call::CreateSession => return answered(&self.create_session(opened)?),
+            Call::SessionInfo => return answered(&self.session_info(socket, opened)),
+            Call::RecoveryStats => return answered(&self.recovery_stats()),
             Call::RecoverSession(input) => {
                 let (answer, rooms) = self.recover_session(socket, opened, input).await?;
-                return Ok(Handled::Recovered(answer, rooms));
+                return Ok(Handled::Recovered(publish::value(&answer)?, rooms));
             }
             call => self.messaging.carry_out(caller, call).await?,
         };
@@ -304,6 +304,10 @@ enum Handled {
     Answer(Value),
     /// The answer, and the rooms that the socket follows after it.
     Recovered(Value, Vec<Entry>),
+}
+
+fn answered(answer: &impl serde::Serialize) -> Result<Handled, ErrorObject> {
+    publish::value(answer).map(Handled::Answer)
 }
 
 impl Application for Door {

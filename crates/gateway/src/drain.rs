@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchboard_protocol::ServerEvent;
+use switchboard_protocol::server_events::ServerDraining;
 use switchboard_socketio::{Io, Pace, Packet, Socket};
 
 use crate::NAMESPACE;
@@ -16,9 +17,9 @@ pub(crate) async fn close_all(io: Io, spread: Duration) {
 }
 
 fn tell(socket: &Socket, wait: Duration) {
-    let event = ServerEvent::ServerDraining {
+    let event = ServerEvent::ServerDraining(ServerDraining {
         reconnect_in_ms: wait.as_millis() as u64,
-    };
+    });
     if let Ok(packet) = Packet::event(NAMESPACE, event.name(), &event) {
         // One that cannot take it is closed all the same.
         let _ = socket.emit(&packet);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
 use switchboard_messaging::Clock;
-use switchboard_protocol::Timestamp;
+use switchboard_protocol::server_events::AuthExpiring;
+use switchboard_protocol::{ServerEvent, Timestamp};
 use switchboard_socketio::{Packet, Socket, SocketId};
 use tokio_util::sync::CancellationToken;
 
@@ -75,8 +75,10 @@ impl Expiry {
         if due.warned || !due.socket.is_connected() {
             return;
         }
-        let payload = json!({"expiresAt": due.expires_at});
-        if let Ok(packet) = Packet::event(NAMESPACE, "auth:expiring", &payload) {
+        let event = ServerEvent::AuthExpiring(AuthExpiring {
+            expires_at: due.expires_at,
+        });
+        if let Ok(packet) = Packet::event(NAMESPACE, event.name(), &event) {
             // A socket that cannot take it is closed by its full queue.
             let _ = due.socket.emit(&packet);
         }

@@ -17,7 +17,7 @@ use crate::presence::PresenceService;
 use crate::rate::Rate;
 use crate::store::{Refusal, Store};
 use crate::typing::TypingService;
-use crate::{Clock, Ids, commands, queries};
+use crate::{Clock, Ids, commands, publish, queries};
 
 /// What an operator may set about messages.
 #[derive(Clone, Debug)]
@@ -92,6 +92,11 @@ pub struct Outcome {
 
 impl Outcome {
     /// An answer that changes nothing for anybody else.
+    pub fn of(answer: &impl serde::Serialize) -> Result<Self, ErrorObject> {
+        publish::value(answer).map(Self::answer)
+    }
+
+    /// The same, with the answer written already.
     pub fn answer(data: Value) -> Self {
         Self {
             data,
@@ -233,6 +238,7 @@ impl Messaging {
             | Call::SessionInfo
             | Call::RecoveryStats => Err(ErrorObject::not_found("session")),
             Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
+            _ => Err(ErrorObject::not_found("event")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From what happened to the events that tell of it.
 
 use serde_json::value::RawValue;
+use switchboard_protocol::answers::OnePresence;
 use switchboard_protocol::{
     ConversationId, ErrorObject, OrganizationId, Presence, ServerEvent, Timestamp, UserId,
 };
@@ -99,11 +100,10 @@ pub(crate) fn presence_answer(
     presence: &Presence,
     degraded: bool,
 ) -> Result<serde_json::Value, ErrorObject> {
-    let mut data = serde_json::json!({ "presence": value(presence)? });
-    if degraded {
-        data["degraded"] = true.into();
-    }
-    Ok(data)
+    value(&OnePresence {
+        presence: presence.clone(),
+        degraded,
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::objects::{ConversationView, Message};
@@ -10,7 +11,7 @@ use crate::objects::{ConversationView, Message};
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal;)*) => {
         /// What went wrong, in a word that programs can depend on.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum ErrorCode {
             $($(#[$doc])* #[serde(rename = $code)] $variant,)*
         }
@@ -67,7 +68,7 @@ impl ErrorCode {
 }
 
 /// One thing that is wrong with a payload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Detail {
     /// Where, as `field` or `field[3].inner`; empty for the payload itself.
     pub path: String,
@@ -86,7 +87,7 @@ impl Detail {
 }
 
 /// What the state is now, for whoever ran into a conflict.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Current {
     /// The message as it is stored.
@@ -96,7 +97,7 @@ pub enum Current {
 }
 
 /// An error as clients get it: in an ack, a failure event or `connect_error.data`.
-#[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 #[error("{}: {message}", code.as_str())]
 pub struct ErrorObject {

@@ -1,14 +1,22 @@
-//! Reading a payload field by field, so that the caller hears of every mistake at once.
+//! Reading a payload field by field, so that the caller hears of every mistake at once, and
+//! describing it: what a decoder would read is what its schema says.
 //!
-//! serde would stop at the first one; a front-end developer wants the list.
+//! serde would stop at the first mistake; a front-end developer wants the list.
+
+use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
 use crate::error::Detail;
-use crate::ids::{ConversationId, MessageId, UserId};
 
-/// Largest `metadata` object, in bytes of JSON.
-pub const MAX_METADATA: usize = 4096;
+mod readers;
+mod shape;
+
+pub use readers::{
+    AnyText, Boolean, ClearableText, Id, MAX_METADATA, Metadata, Moment, Name, Number, Read,
+    Reader, Text, Word, WordOf,
+};
+pub use shape::{Field, Rule, Shape};
 
 /// Names under which a conversation's id is accepted.
 pub const CONVERSATION: &[&str] = &["conversationId", "chatId", "roomId"];
@@ -18,63 +26,89 @@ pub const CONTENT: &[&str] = &["content", "text", "message"];
 /// A reader of one payload; unknown fields are ignored, `null` is the same as absent.
 #[derive(Debug)]
 pub struct Fields<'a> {
-    object: &'a Map<String, Value>,
+    source: Source<'a>,
     details: Vec<Detail>,
 }
 
-/// What reading one value gives: it, or what is wrong with it.
-pub type Read<T> = Result<T, String>;
+#[derive(Debug)]
+enum Source<'a> {
+    /// There is a payload.
+    Payload(&'a Map<String, Value>),
+    /// There is none: what would be read is noted.
+    Described(&'a RefCell<Shape>),
+}
 
 impl<'a> Fields<'a> {
     /// Reads `payload`, which must be an object.
     pub fn of(payload: &'a Value) -> Result<Self, Vec<Detail>> {
         match payload {
             Value::Object(object) => Ok(Self {
-                object,
+                source: Source::Payload(object),
                 details: Vec::new(),
             }),
             _ => Err(vec![Detail::new("", "the payload must be one JSON object")]),
         }
     }
 
-    fn find(&self, names: &[&'a str]) -> Option<(&'a str, &'a Value)> {
-        names.iter().find_map(|name| match self.object.get(*name) {
+    /// What `decode` would read.
+    pub fn describe<T>(decode: impl FnOnce(Fields<'_>) -> Result<T, Vec<Detail>>) -> Shape {
+        let shape = RefCell::default();
+        // Of nothing it can make nothing; it is its questions that count.
+        let _ = decode(Fields {
+            source: Source::Described(&shape),
+            details: Vec::new(),
+        });
+        shape.into_inner()
+    }
+
+    fn find(&self, names: &[&'static str]) -> Option<(&'static str, &'a Value)> {
+        let Source::Payload(object) = self.source else {
+            return None;
+        };
+        names.iter().find_map(|name| match object.get(*name) {
             None | Some(Value::Null) => None,
             Some(value) => Some((*name, value)),
         })
     }
 
-    /// Whether the field is there, and not `null`.
-    pub fn has(&self, name: &'a str) -> bool {
-        self.find(&[name]).is_some()
-    }
-
     /// Whether the field is there, even as `null`: where `null` clears something.
     pub fn is_given(&self, name: &str) -> bool {
-        self.object.contains_key(name)
+        matches!(self.source, Source::Payload(object) if object.contains_key(name))
+    }
+
+    fn note(&self, field: impl FnOnce() -> Field) {
+        if let Source::Described(shape) = self.source {
+            shape.borrow_mut().fields.push(field());
+        }
     }
 
     /// A field that must be there under one of `names`.
-    pub fn required<T>(
+    pub fn required<R: Reader>(
         &mut self,
-        names: &[&'a str],
-        read: impl FnOnce(&Value) -> Read<T>,
-    ) -> Option<T> {
+        names: &'static [&'static str],
+        reader: &R,
+    ) -> Option<R::Value> {
+        self.note(|| Field::new(names, true, reader.schema()));
         if self.find(names).is_none() {
             self.wrong(names.first().copied().unwrap_or_default(), "is required");
             return None;
         }
-        self.optional(names, read)
+        self.read(names, reader)
     }
 
     /// A field that may be there; `None` when it is absent (or wrong: then `done` fails).
-    pub fn optional<T>(
+    pub fn optional<R: Reader>(
         &mut self,
-        names: &[&'a str],
-        read: impl FnOnce(&Value) -> Read<T>,
-    ) -> Option<T> {
+        names: &'static [&'static str],
+        reader: &R,
+    ) -> Option<R::Value> {
+        self.note(|| Field::new(names, false, reader.schema()));
+        self.read(names, reader)
+    }
+
+    fn read<R: Reader>(&mut self, names: &[&'static str], reader: &R) -> Option<R::Value> {
         let (name, value) = self.find(names)?;
-        match read(value) {
+        match reader.read(value) {
             Ok(read) => Some(read),
             Err(message) => {
                 self.wrong(name, message);
@@ -83,33 +117,92 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An optional list, each element read by `read`; mistakes are reported as `name[index]`.
-    pub fn list<T>(
+    /// A list that must be there; see [`list`](Self::list).
+    pub fn required_list<R: Reader>(
         &mut self,
-        name: &'a str,
+        names: &'static [&'static str],
+        (least, most): (usize, usize),
+        reader: &R,
+    ) -> Option<Vec<R::Value>> {
+        self.note(|| Field::list(names, true, (least, most), reader.schema()));
+        let Some((name, _)) = self.find(names) else {
+            self.wrong(names.first().copied().unwrap_or_default(), "is required");
+            return None;
+        };
+        let list = self.read_list(names, most, reader)?;
+        if list.len() < least {
+            self.wrong(name, "must not be empty");
+        }
+        Some(list)
+    }
+
+    /// An optional list, each element read by `reader`; mistakes are reported as `name[index]`.
+    pub fn list<R: Reader>(
+        &mut self,
+        names: &'static [&'static str],
         most: usize,
-        read: impl Fn(&Value) -> Read<T>,
-    ) -> Option<Vec<T>> {
-        let (_, value) = self.find(&[name])?;
+        reader: &R,
+    ) -> Option<Vec<R::Value>> {
+        self.note(|| Field::list(names, false, (0, most), reader.schema()));
+        self.read_list(names, most, reader)
+    }
+
+    fn read_list<R: Reader>(
+        &mut self,
+        names: &[&'static str],
+        most: usize,
+        reader: &R,
+    ) -> Option<Vec<R::Value>> {
+        let (name, value) = self.find(names)?;
         let Value::Array(items) = value else {
             self.wrong(name, "must be an array");
             return None;
         };
         if items.len() > most {
+            let count = items.len();
             self.wrong(
                 name,
-                format!("has {} elements; at most {most} are allowed", items.len()),
+                format!("has {count} elements; at most {most} are allowed"),
             );
             return None;
         }
         let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            match read(item) {
+            match reader.read(item) {
                 Ok(read) => list.push(read),
                 Err(message) => self.wrong(format!("{name}[{index}]"), message),
             }
         }
         (list.len() == items.len()).then_some(list)
+    }
+
+    /// Says that two fields exclude each other.
+    pub fn not_both(&mut self, first: &'static str, second: &'static str) {
+        self.rule(Rule::NotBoth(first, second));
+        if self.find(&[first]).is_some() && self.find(&[second]).is_some() {
+            self.wrong(second, format!("cannot be combined with {first}"));
+        }
+    }
+
+    /// Says that the payload needs all fields of one of these sets, each field under one of its
+    /// names.
+    pub fn any_of(&mut self, sets: &'static [&'static [&'static [&'static str]]]) {
+        self.rule(Rule::AnyOf(sets));
+        let has = |fields: &&[&[&'static str]]| fields.iter().all(|f| self.find(f).is_some());
+        if !sets.iter().any(has) {
+            let set = |fields: &&[&[&'static str]]| {
+                let names: Vec<_> = fields.iter().filter_map(|f| f.first().copied()).collect();
+                names.join(" with ")
+            };
+            let wanted: Vec<_> = sets.iter().map(set).collect();
+            self.wrong("", format!("needs {}", wanted.join(", or ")));
+        }
+    }
+
+    fn rule(&self, rule: Rule) {
+        if let Source::Described(shape) = self.source {
+            shape.borrow_mut().rules.push(rule);
+        }
     }
 
     /// Notes a mistake.
@@ -128,119 +221,6 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn text(value: &Value) -> Read<&str> {
-    let text = value.as_str().ok_or("must be a string")?;
-    // PostgreSQL cannot hold U+0000, and nobody means it.
-    if text.contains('\0') {
-        Err("must not contain U+0000".to_owned())
-    } else {
-        Ok(text)
-    }
-}
-
-/// A string of any length and with any characters: message content, whose limits an operator sets
-/// and whose control characters are removed.
-pub fn any_text(value: &Value) -> Read<String> {
-    value
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| "must be a string".to_owned())
-}
-
-/// A string of 1 to `most` characters.
-pub fn short_text(most: usize) -> impl Fn(&Value) -> Read<String> {
-    move |value| {
-        let text = text(value)?;
-        match text.chars().count() {
-            0 => Err("must not be empty".to_owned()),
-            count if count > most => Err(format!(
-                "has {count} characters; at most {most} are allowed"
-            )),
-            _ => Ok(text.to_owned()),
-        }
-    }
-}
-
-/// One of a closed set of words.
-pub fn word<T: Copy>(
-    from_word: impl Fn(&str) -> Option<T>,
-    words: &'static str,
-) -> impl Fn(&Value) -> Read<T> {
-    move |value| {
-        text(value)
-            .ok()
-            .and_then(&from_word)
-            .ok_or_else(|| format!("must be {words}"))
-    }
-}
-
-/// A whole number between `least` and `most`, both included.
-pub fn number(least: i64, most: i64) -> impl Fn(&Value) -> Read<i64> {
-    move |value| match value.as_i64() {
-        Some(number) if (least..=most).contains(&number) => Ok(number),
-        Some(_) if most == i64::MAX => Err(format!("must be {least} or more")),
-        Some(_) => Err(format!("must be between {least} and {most}")),
-        None => Err("must be a whole number".to_owned()),
-    }
-}
-
-/// `true` or `false`.
-pub fn boolean(value: &Value) -> Read<bool> {
-    value
-        .as_bool()
-        .ok_or_else(|| "must be true or false".to_owned())
-}
-
-/// A conversation's id.
-pub fn conversation_id(value: &Value) -> Read<ConversationId> {
-    text(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| "must be a UUID".to_owned())
-}
-
-/// A message's id.
-pub fn message_id(value: &Value) -> Read<MessageId> {
-    text(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| "must be a UUID".to_owned())
-}
-
-/// A user's id.
-pub fn user_id(value: &Value) -> Read<UserId> {
-    UserId::new(text(value)?).map_err(|error| error.to_string())
-}
-
-/// A JSON object of at most 4 KiB.
-pub fn metadata(value: &Value) -> Read<Map<String, Value>> {
-    let Value::Object(object) = value else {
-        return Err("must be a JSON object".to_owned());
-    };
-    let json = value.to_string();
-    if json.len() > MAX_METADATA {
-        return Err(format!(
-            "is {} bytes of JSON; at most {MAX_METADATA} are allowed",
-            json.len()
-        ));
-    }
-    if json.contains("\\u0000") && contains_nul(value) {
-        return Err("must not contain U+0000".to_owned());
-    }
-    Ok(object.clone())
-}
-
-fn contains_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(contains_nul),
-        Value::Object(map) => map
-            .iter()
-            .any(|(key, value)| key.contains('\0') || contains_nul(value)),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,9 +230,9 @@ mod tests {
     fn every_mistake_is_listed() {
         let payload = json!({"a": 1, "c": null});
         let mut fields = Fields::of(&payload).unwrap();
-        fields.required(&["a"], any_text);
-        fields.required(&["b"], any_text);
-        fields.required(&["c"], any_text);
+        fields.required(&["a"], &AnyText);
+        fields.required(&["b"], &AnyText);
+        fields.required(&["c"], &AnyText);
         let details = fields.done(|| Some(())).unwrap_err();
         let paths: Vec<_> = details.iter().map(|d| d.path.as_str()).collect();
         assert_eq!(paths, ["a", "b", "c"]);
@@ -262,7 +242,7 @@ mod tests {
     fn a_mistake_in_a_list_names_its_place() {
         let payload = json!({"ids": ["ok", 7, ""]});
         let mut fields = Fields::of(&payload).unwrap();
-        assert!(fields.list("ids", 3, user_id).is_none());
+        assert!(fields.list(&["ids"], 3, &Name::USER).is_none());
         let details = fields.done(|| Some(())).unwrap_err();
         assert_eq!(details[0].path, "ids[1]");
         assert_eq!(details[1].path, "ids[2]");
@@ -274,33 +254,46 @@ mod tests {
         assert!(
             Fields::of(&payload)
                 .unwrap()
-                .list("ids", 3, user_id)
+                .list(&["ids"], 3, &Name::USER)
                 .is_some()
         );
         assert!(
             Fields::of(&payload)
                 .unwrap()
-                .list("ids", 2, user_id)
+                .list(&["ids"], 2, &Name::USER)
                 .is_none()
         );
     }
 
     #[test]
-    fn metadata_is_at_most_4_kib_of_json() {
-        let of = |length: usize| json!({"k": "x".repeat(length)});
-        let overhead = of(0).to_string().len();
-        assert!(metadata(&of(MAX_METADATA - overhead)).is_ok());
-        assert!(metadata(&of(MAX_METADATA - overhead + 1)).is_err());
-        assert!(metadata(&json!({"k": ["\0"]})).is_err());
-        assert!(metadata(&json!({"k": "\\u0000"})).is_ok());
+    fn what_excludes_each_other_and_what_belongs_together_is_said() {
+        let read = |payload: Value| {
+            let mut fields = Fields::of(&payload).unwrap();
+            fields.not_both("a", "b");
+            fields.any_of(&[&[&["a"]], &[&["b", "bee"], &["c"]]]);
+            fields.done(|| Some(())).map_err(|details| details.len())
+        };
+        assert_eq!(read(json!({"a": 1})), Ok(()));
+        assert_eq!(read(json!({"bee": 1, "c": 1})), Ok(()));
+        assert_eq!(read(json!({"a": 1, "b": 1})), Err(1));
+        assert_eq!(read(json!({"b": 1})), Err(1));
+        assert_eq!(read(json!({})), Err(1));
     }
 
     #[test]
-    fn a_number_keeps_to_its_limits() {
-        assert!(number(1, 100)(&json!(1)).is_ok());
-        assert!(number(1, 100)(&json!(100)).is_ok());
-        for bad in [json!(0), json!(101), json!("5"), json!(1.5)] {
-            assert!(number(1, 100)(&bad).is_err(), "{bad} was accepted");
-        }
+    fn a_decoder_tells_what_it_would_read() {
+        let shape = Fields::describe(|mut fields| {
+            let text = fields.required(CONTENT, &AnyText);
+            let ids = fields.list(&["ids"], 3, &Name::USER);
+            fields.not_both("content", "ids");
+            fields.done(|| Some((text?, ids?)))
+        });
+        let seen: Vec<_> = shape
+            .fields
+            .iter()
+            .map(|f| (f.names[0], f.required))
+            .collect();
+        assert_eq!(seen, [("content", true), ("ids", false)]);
+        assert_eq!(shape.rules, [Rule::NotBoth("content", "ids")]);
     }
 }

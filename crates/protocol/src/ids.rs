@@ -1,11 +1,12 @@
 //! Identifiers. Users and organizations are named by the token's issuer; everything that the
 //! gateway makes itself is a UUIDv7.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,6 +18,9 @@ pub const MAX_NAME: usize = 128;
 #[error("must be 1 to 128 characters of A-Z a-z 0-9 _ . @ : -")]
 pub struct InvalidName;
 
+/// The same as a regular expression, but for the length.
+pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.@:-]+$";
+
 fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.len())
         && text
@@ -25,8 +29,8 @@ fn is_name(text: &str) -> bool {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
@@ -69,6 +73,22 @@ macro_rules! name {
             }
         }
 
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "description": concat!($($doc),*).trim(),
+                    "type": "string",
+                    "pattern": NAME_PATTERN,
+                    "minLength": 1,
+                    "maxLength": MAX_NAME,
+                })
+            }
+        }
+
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -87,8 +107,8 @@ name! {
 }
 
 macro_rules! uuid_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
@@ -105,6 +125,20 @@ macro_rules! uuid_id {
                 Uuid::from_str(text).map(Self)
             }
         }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "description": concat!($($doc),*).trim(),
+                    "type": "string",
+                    "format": "uuid",
+                })
+            }
+        }
     };
 }
 
@@ -115,6 +149,14 @@ uuid_id! {
 uuid_id! {
     /// A message's id (UUIDv7).
     MessageId
+}
+uuid_id! {
+    /// The id of an event in a user's offline queue (UUIDv7).
+    QueuedEventId
+}
+uuid_id! {
+    /// A notification's id (UUIDv7).
+    NotificationId
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What goes over the wire: client events and their payloads, server events, objects, and the one
 //! table of error codes. No I/O, no policy: limits that an operator can set live in `messaging`.
 
+pub mod answers;
 pub mod calls;
 pub mod content;
 pub mod envelope;

@@ -1,5 +1,6 @@
 //! The objects that events, acks and HTTP answers carry.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,6 +12,7 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(JsonSchema)]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)* }
 
         impl $name {
@@ -25,6 +27,14 @@ macro_rules! words {
             /// The variant of a word, `None` when it is not of the set.
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl crate::fields::WordOf for $name {
+            const WORDS: &'static [Self] = Self::ALL;
+
+            fn word(self) -> &'static str {
+                self.as_str()
             }
         }
     };
@@ -90,8 +100,62 @@ words! {
     }
 }
 
+words! {
+    /// What a user chooses to appear as.
+    PresenceChoice {
+        /// There.
+        Online = "online",
+        /// Not at the devices.
+        Away = "away",
+        /// There and not to be disturbed.
+        Busy = "busy",
+        /// Appear offline.
+        Offline = "offline",
+        /// Whatever the devices say.
+        Auto = "auto",
+    }
+}
+words! {
+    /// What somebody does.
+    Activity {
+        /// Types a message.
+        Typing = "typing",
+        /// Reads.
+        Reading = "reading",
+        /// Nothing: the device says so itself.
+        Idle = "idle",
+        /// Something.
+        Active = "active",
+    }
+}
+words! {
+    /// How much an event in the offline queue matters: the least important goes first when there
+    /// are too many.
+    Priority {
+        /// May be lost before the others.
+        Low = "low",
+        /// As most are.
+        Normal = "normal",
+        /// Is delivered first and dropped last.
+        Critical = "critical",
+    }
+}
+
+impl PresenceChoice {
+    /// The status, `None` for what the devices say.
+    pub const fn status(self) -> Option<PresenceStatus> {
+        match self {
+            Self::Online => Some(PresenceStatus::Online),
+            Self::Away => Some(PresenceStatus::Away),
+            Self::Busy => Some(PresenceStatus::Busy),
+            Self::Offline => Some(PresenceStatus::Offline),
+            Self::Auto => None,
+        }
+    }
+}
+
 /// What a conversation is about in the host application.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Context {
     /// Kind of thing, such as `order`.
     #[serde(rename = "type")]
@@ -101,7 +165,7 @@ pub struct Context {
 }
 
 /// A conversation as everyone in it sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
     pub id: ConversationId,
@@ -128,7 +192,7 @@ pub struct Conversation {
 
 /// A conversation as one member sees it: only in acks and HTTP answers, never in events, which are
 /// the same bytes for all.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationView {
     #[serde(flatten)]
@@ -139,7 +203,7 @@ pub struct ConversationView {
 }
 
 /// Somebody in a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     pub user_id: UserId,
@@ -154,7 +218,7 @@ pub struct Member {
 }
 
 /// How far somebody got.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
     pub user_id: UserId,
@@ -163,7 +227,7 @@ pub struct Receipt {
 }
 
 /// Who put an emoji on a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     pub emoji: String,
@@ -172,7 +236,7 @@ pub struct Reaction {
 }
 
 /// A message; a deleted one stays as a tombstone with `deletedAt` set and no content.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     pub id: MessageId,
@@ -199,7 +263,7 @@ pub struct Message {
 }
 
 /// How present a user is, over all devices and nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
     pub user_id: UserId,

@@ -1,8 +1,10 @@
 //! Moments on the wire: RFC 3339, UTC, milliseconds.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -61,6 +63,21 @@ impl<'de> Deserialize<'de> for Timestamp {
         let moment = OffsetDateTime::parse(&text, &Rfc3339).map_err(de::Error::custom)?;
         let millis = moment.unix_timestamp_nanos() / 1_000_000;
         i64::try_from(millis).map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "RFC 3339, UTC, with milliseconds.",
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        })
     }
 }
 

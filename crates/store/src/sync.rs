@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 use switchboard_messaging::store::{Change, Refusal, SyncPage};
+use switchboard_protocol::server_events::{ConversationChanged, MessageChanged};
 use switchboard_protocol::{
     Conversation, ConversationId, Message, OrganizationId, Receipt, ServerEvent,
 };
@@ -231,12 +232,12 @@ pub(crate) async fn changes(
 }
 
 fn conversation_change(head: &Conversation, row: ConversationChangeRow) -> Result<Change, Failure> {
-    let conversation = Box::new(Conversation {
+    let conversation = ConversationChanged::of(Conversation {
         rev: row.rev,
         ..head.clone()
     });
     let event = match row.kind.as_str() {
-        "conversation_created" => ServerEvent::ConversationCreated { conversation },
+        "conversation_created" => ServerEvent::ConversationCreated(conversation),
         kind => return Err(unknown(kind)),
     };
     Ok(Change {
@@ -248,14 +249,14 @@ fn conversation_change(head: &Conversation, row: ConversationChangeRow) -> Resul
 
 fn message_change(row: ChangeRow) -> Result<Change, Failure> {
     let (rev, maker) = (row.change_rev, row.maker);
-    let message = Box::new(Message {
+    let message = MessageChanged::of(Message {
         rev,
         ..Message::try_from(row.message)?
     });
     let event = match row.change_kind.as_str() {
-        "message_new" => ServerEvent::MessageNew { message },
-        "message_edited" => ServerEvent::MessageEdited { message },
-        "message_deleted" => ServerEvent::MessageDeleted { message },
+        "message_new" => ServerEvent::MessageNew(message),
+        "message_edited" => ServerEvent::MessageEdited(message),
+        "message_deleted" => ServerEvent::MessageDeleted(message),
         kind => return Err(unknown(kind)),
     };
     Ok(Change { rev, event, maker })

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use switchboard_protocol::answers::CreatedConversation;
 use switchboard_protocol::calls::CreateConversation;
+use switchboard_protocol::server_events::ConversationChanged;
 use switchboard_protocol::{ConversationId, ErrorObject, Kind, ServerEvent, UserId};
 
 use crate::actor::Caller;
@@ -41,7 +42,10 @@ pub(crate) async fn run(
     } else {
         Vec::new()
     };
-    let data = json!({"conversation": publish::value(&made.view)?, "created": made.created});
+    let data = publish::value(&CreatedConversation {
+        conversation: made.view,
+        created: made.created,
+    })?;
     Ok(Outcome {
         data,
         room: Some(room),
@@ -75,9 +79,7 @@ fn announcements(caller: &Caller, made: &Created) -> Result<Vec<BusEvent>, Error
         conversation: conversation.id,
         rev: conversation.rev,
     };
-    let event = ServerEvent::ConversationCreated {
-        conversation: Box::new(conversation),
-    };
+    let event = ServerEvent::ConversationCreated(ConversationChanged::of(conversation));
     let except = caller.socket.as_deref();
     let tell = |user: &UserId| {
         publish::to_user_entering(&organization, user.clone(), &event, except, (enters, at))

@@ -1,6 +1,7 @@
 //! `message:delete`: by its sender, or an owner or admin; leaves a tombstone.
 
-use serde_json::json;
+use switchboard_protocol::answers::OneMessage;
+use switchboard_protocol::server_events::MessageChanged;
 use switchboard_protocol::{ErrorObject, MessageId, ServerEvent};
 
 use crate::actor::Caller;
@@ -29,14 +30,16 @@ pub(crate) async fn run(
         at,
     };
     let deleted = app.store.delete(deletion).await?;
-    let data = json!({"message": publish::value(&deleted.message)?});
-    if !deleted.changed {
+    let changed = deleted.changed;
+    let answer = OneMessage {
+        message: deleted.message,
+    };
+    let data = publish::value(&answer)?;
+    if !changed {
         return Ok(Outcome::answer(data));
     }
-    let conversation = deleted.message.conversation_id;
-    let event = ServerEvent::MessageDeleted {
-        message: Box::new(deleted.message),
-    };
+    let conversation = answer.message.conversation_id;
+    let event = ServerEvent::MessageDeleted(MessageChanged::of(answer.message));
     let except = caller.socket.as_deref();
     let event = publish::to_conversation(&viewer.organization, conversation, &event, except, at)?;
     Ok(Outcome {

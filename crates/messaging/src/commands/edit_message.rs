@@ -1,7 +1,8 @@
 //! `message:edit`: by its sender, within the edit window, with optimistic concurrency.
 
-use serde_json::json;
+use switchboard_protocol::answers::OneMessage;
 use switchboard_protocol::calls::EditMessage;
+use switchboard_protocol::server_events::MessageChanged;
 use switchboard_protocol::{ErrorObject, ServerEvent, Timestamp};
 
 use super::stored_content;
@@ -31,11 +32,10 @@ pub(crate) async fn run(
         at,
     };
     let message = app.store.edit(edit).await?;
-    let data = json!({"message": publish::value(&message)?});
-    let conversation = message.conversation_id;
-    let event = ServerEvent::MessageEdited {
-        message: Box::new(message),
-    };
+    let answer = OneMessage { message };
+    let data = publish::value(&answer)?;
+    let conversation = answer.message.conversation_id;
+    let event = ServerEvent::MessageEdited(MessageChanged::of(answer.message));
     let (organization, except) = (&caller.viewer().organization, caller.socket.as_deref());
     let event = publish::to_conversation(organization, conversation, &event, except, at)?;
     Ok(Outcome {

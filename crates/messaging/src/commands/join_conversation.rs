@@ -1,6 +1,6 @@
 //! `conversation:join`.
 
-use serde_json::json;
+use switchboard_protocol::answers::JoinedConversation;
 use switchboard_protocol::calls::MAX_LIMIT;
 use switchboard_protocol::{ConversationId, ErrorObject};
 
@@ -26,7 +26,7 @@ pub(crate) async fn run(
         .store
         .members(organization, conversation, MEMBERS)
         .await?;
-    let mut data = json!({"members": publish::value(&members)?});
+    let mut changes = None;
     if let Some(after) = after_rev {
         let page = app
             .store
@@ -34,11 +34,15 @@ pub(crate) async fn run(
             .await?;
         // One reading of the conversation for the answer and its changes.
         view.conversation = page.conversation.clone();
-        data["changes"] = queries::sync::answer(&view, &page)?;
+        changes = Some(queries::sync::answer(view.clone(), page));
     }
-    data["conversation"] = publish::value(&view)?;
     // Live events begin where the answer ends: after the `rev` that it shows.
     let rev = view.conversation.rev;
+    let data = publish::value(&JoinedConversation {
+        conversation: view,
+        members,
+        changes,
+    })?;
     Ok(Outcome {
         data,
         room: Some(RoomEffect::Enter { conversation, rev }),

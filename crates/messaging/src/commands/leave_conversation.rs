@@ -1,10 +1,11 @@
 //! `conversation:leave`: stops live events on this socket; the membership stays.
 
-use serde_json::json;
+use switchboard_protocol::answers::Nothing;
 use switchboard_protocol::{ConversationId, ErrorObject};
 
 use crate::actor::Caller;
 use crate::pipeline::{Messaging, Outcome, RoomEffect};
+use crate::publish;
 use crate::store::Refusal;
 
 pub(crate) async fn run(
@@ -17,7 +18,7 @@ pub(crate) async fn run(
     found.ok_or(Refusal::NoConversation)?;
     let room = Some(RoomEffect::Leave { conversation });
     Ok(Outcome {
-        data: json!({}),
+        data: publish::value(&Nothing {})?,
         room,
         events: Vec::new(),
     })

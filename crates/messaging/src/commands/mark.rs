@@ -1,6 +1,6 @@
 //! `message:delivered` and `message:read`: watermarks that only move forward.
 
-use serde_json::json;
+use switchboard_protocol::answers::{DeliveredUpTo, ReadUpTo};
 use switchboard_protocol::calls::Watermark;
 use switchboard_protocol::server_events::ReceiptMoved;
 use switchboard_protocol::{ConversationId, ErrorObject, ServerEvent};
@@ -16,7 +16,9 @@ pub(crate) async fn delivered(
     mark: Watermark,
 ) -> Result<Outcome, ErrorObject> {
     let (moved, events) = advance(app, caller, mark, ReceiptKind::Delivered).await?;
-    let data = json!({"deliveredSeq": moved.delivered_seq});
+    let data = publish::value(&DeliveredUpTo {
+        delivered_seq: moved.delivered_seq,
+    })?;
     Ok(Outcome {
         data,
         room: None,
@@ -30,7 +32,10 @@ pub(crate) async fn read(
     mark: Watermark,
 ) -> Result<Outcome, ErrorObject> {
     let (moved, events) = advance(app, caller, mark, ReceiptKind::Read).await?;
-    let data = json!({"readSeq": moved.read_seq, "unreadCount": moved.unread_count});
+    let data = publish::value(&ReadUpTo {
+        read_seq: moved.read_seq,
+        unread_count: moved.unread_count,
+    })?;
     Ok(Outcome {
         data,
         room: None,

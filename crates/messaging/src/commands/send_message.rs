@@ -1,15 +1,16 @@
 //! `message:send`: acked only once stored.
 
-use serde_json::json;
+use switchboard_protocol::answers::SentMessage;
 use switchboard_protocol::calls::SendMessage;
-use switchboard_protocol::{ErrorObject, MessageId, ServerEvent};
+use switchboard_protocol::server_events::MessageChanged;
+use switchboard_protocol::{ErrorObject, Message, MessageId, ServerEvent};
 
 use super::stored_content;
 use crate::actor::Caller;
 use crate::hub::BusEvent;
 use crate::pipeline::{Messaging, Outcome};
 use crate::publish;
-use crate::store::{Appended, NewMessage};
+use crate::store::NewMessage;
 
 pub(crate) async fn run(
     app: &Messaging,
@@ -29,11 +30,12 @@ pub(crate) async fn run(
         at: app.clock.now(),
     };
     let appended = app.store.append(new).await?;
-    let mut data = json!({"message": publish::value(&appended.message)?});
-    if appended.duplicate {
-        data["duplicate"] = true.into();
-    }
-    let events = announcement(caller, appended)?;
+    let answer = SentMessage {
+        message: appended.message,
+        duplicate: appended.duplicate,
+    };
+    let data = publish::value(&answer)?;
+    let events = announcement(caller, answer.message)?;
     Ok(Outcome {
         data,
         room: None,
@@ -43,15 +45,12 @@ pub(crate) async fn run(
 
 /// A repeated message is told of again: whoever stored it may have died before the others heard of
 /// it, and those who did drop what they have. One that has changed since is told of by its change.
-fn announcement(caller: &Caller, appended: Appended) -> Result<Option<BusEvent>, ErrorObject> {
-    let message = appended.message;
+fn announcement(caller: &Caller, message: Message) -> Result<Option<BusEvent>, ErrorObject> {
     if message.edited_at.is_some() || message.deleted_at.is_some() {
         return Ok(None);
     }
     let (conversation, at) = (message.conversation_id, message.created_at);
-    let event = ServerEvent::MessageNew {
-        message: Box::new(message),
-    };
+    let event = ServerEvent::MessageNew(MessageChanged::of(message));
     let (organization, except) = (&caller.viewer().organization, caller.socket.as_deref());
     publish::to_conversation(organization, conversation, &event, except, at).map(Some)
 }

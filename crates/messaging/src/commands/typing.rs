@@ -1,10 +1,11 @@
 //! `message:typing`.
 
-use serde_json::json;
+use switchboard_protocol::answers::Nothing;
 use switchboard_protocol::{ConversationId, ErrorObject, Role};
 
 use crate::actor::Caller;
 use crate::pipeline::{Messaging, Outcome};
+use crate::publish;
 use crate::store::Refusal;
 
 pub(crate) async fn run(
@@ -16,7 +17,7 @@ pub(crate) async fn run(
     may_type(app, caller, conversation).await?;
     let news = app.typing.typing(caller, conversation, is_typing).await?;
     Ok(Outcome {
-        data: json!({}),
+        data: publish::value(&Nothing {})?,
         room: None,
         events: news.into_iter().collect(),
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use switchboard_protocol::answers::Changes;
 use switchboard_protocol::calls::MAX_LIMIT;
 use switchboard_protocol::{ConversationId, ErrorObject};
 
@@ -17,7 +17,7 @@ pub struct CaughtUp {
     /// Where it stands: live events begin after this.
     pub rev: i64,
     /// The answer of `conversation:sync` after the position that was given, if one was.
-    pub changes: Option<Value>,
+    pub changes: Option<Changes>,
 }
 
 impl Messaging {
@@ -44,7 +44,7 @@ impl Messaging {
                     .await?;
                 // One reading of the conversation for both.
                 view.conversation = page.conversation.clone();
-                changes = Some(sync::answer(&view, &page)?);
+                changes = Some(sync::answer(view.clone(), page));
             }
             caught_up.push(CaughtUp {
                 conversation: *conversation,

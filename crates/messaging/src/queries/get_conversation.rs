@@ -1,12 +1,11 @@
 //! `conversation:get`.
 
-use serde_json::json;
+use switchboard_protocol::answers::ConversationDetails;
 use switchboard_protocol::calls::MAX_LIMIT;
 use switchboard_protocol::{ConversationId, ErrorObject};
 
 use crate::actor::Caller;
 use crate::pipeline::{Messaging, Outcome};
-use crate::publish;
 use crate::store::Refusal;
 
 pub(crate) async fn run(
@@ -24,8 +23,8 @@ pub(crate) async fn run(
         .store
         .members(&viewer.organization, conversation, MAX_LIMIT)
         .await?;
-    let (view, members) = (publish::value(&view)?, publish::value(&members)?);
-    Ok(Outcome::answer(
-        json!({"conversation": view, "members": members}),
-    ))
+    Outcome::of(&ConversationDetails {
+        conversation: view,
+        members,
+    })
 }

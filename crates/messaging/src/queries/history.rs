@@ -1,12 +1,11 @@
 //! `message:history`.
 
-use serde_json::json;
 use switchboard_protocol::ErrorObject;
+use switchboard_protocol::answers::Messages;
 use switchboard_protocol::calls::{History, Window};
 
 use crate::actor::Caller;
 use crate::pipeline::{Messaging, Outcome};
-use crate::publish;
 
 pub(crate) async fn run(
     app: &Messaging,
@@ -31,7 +30,5 @@ pub(crate) async fn run(
             Window::Latest | Window::Before(_) => drop(messages.remove(0)),
         }
     }
-    Ok(Outcome::answer(
-        json!({"messages": publish::value(&messages)?, "hasMore": has_more}),
-    ))
+    Outcome::of(&Messages { messages, has_more })
 }

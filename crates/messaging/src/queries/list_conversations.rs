@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use switchboard_protocol::answers::Conversations;
 use switchboard_protocol::calls::ListConversations;
 use switchboard_protocol::{
     ConversationId, ConversationStatus, ConversationView, ErrorObject, Timestamp,
@@ -10,7 +10,6 @@ use switchboard_protocol::{
 
 use crate::actor::Caller;
 use crate::pipeline::{Messaging, Outcome};
-use crate::publish;
 use crate::store::ListPage;
 
 pub(crate) async fn run(
@@ -29,10 +28,11 @@ pub(crate) async fn run(
     let mut found = app.store.list(caller.viewer(), page).await?;
     let more = found.len() as i64 > input.limit;
     found.truncate(usize::try_from(input.limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(cursor);
-    Ok(Outcome::answer(
-        json!({"conversations": publish::value(&found)?, "nextCursor": next}),
-    ))
+    let next_cursor = found.last().filter(|_| more).map(cursor);
+    Outcome::of(&Conversations {
+        conversations: found,
+        next_cursor,
+    })
 }
 
 /// The place of a conversation in the list, opaque to clients.

@@ -1,12 +1,11 @@
 //! `conversation:sync`: everything that changed since a `rev`, for any length of absence.
 
-use serde_json::{Value, json};
+use switchboard_protocol::answers::Changes;
 use switchboard_protocol::calls::Sync;
 use switchboard_protocol::{ConversationView, ErrorObject};
 
 use crate::actor::Caller;
 use crate::pipeline::{Messaging, Outcome};
-use crate::publish;
 use crate::store::{Refusal, SyncPage};
 
 pub(crate) async fn run(
@@ -24,17 +23,17 @@ pub(crate) async fn run(
     let mut view = view.ok_or(Refusal::NotMember)?;
     // The page's own reading of the conversation, so that the two agree.
     view.conversation = page.conversation.clone();
-    answer(&view, &page).map(Outcome::answer)
+    Outcome::of(&answer(view, page))
 }
 
 /// A page as the answer's `data`.
-pub(crate) fn answer(view: &ConversationView, page: &SyncPage) -> Result<Value, ErrorObject> {
-    Ok(json!({
-        "conversation": publish::value(view)?,
-        "messages": publish::value(&page.messages)?,
-        "members": publish::value(&page.members)?,
-        "receipts": publish::value(&page.receipts)?,
-        "rev": page.rev,
-        "hasMore": page.has_more,
-    }))
+pub(crate) fn answer(conversation: ConversationView, page: SyncPage) -> Changes {
+    Changes {
+        conversation,
+        messages: page.messages,
+        members: page.members,
+        receipts: page.receipts,
+        rev: page.rev,
+        has_more: page.has_more,
+    }
 }

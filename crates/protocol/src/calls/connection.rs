@@ -1,13 +1,19 @@
-//! Payloads of `connection:*`.
+//! Payloads of `connection:*`, `queue:*` and `auth:*`.
 
+use schemars::{Schema, json_schema};
 use serde_json::Value;
 
-use super::{Call, ConversationId, Decoded, Fields, fields};
+use super::{Call, ConversationId, Decoded, Fields, Id, Number, Text};
+use crate::fields::{Read, Reader};
 
 /// Longest session token.
 const MAX_TOKEN: usize = 200;
 /// Most conversations whose positions one call may name.
 pub(super) const MAX_POSITIONS: usize = 1_000;
+/// Most events that one call may acknowledge.
+pub(super) const MAX_ACKED: usize = 500;
+/// Longest token, in characters: as much as a header may hold.
+const MAX_JWT: usize = 16_384;
 
 /// `connection:recover`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +28,8 @@ pub(super) fn create_session(fields: Fields<'_>) -> Decoded {
 }
 
 pub(super) fn recover(mut fields: Fields<'_>) -> Decoded {
-    let token = fields.required(&["sessionToken"], fields::short_text(MAX_TOKEN));
-    let positions = fields.optional(&["positions"], positions);
+    let token = fields.required(&["sessionToken"], &Text(MAX_TOKEN));
+    let positions = fields.optional(&["positions"], &Positions);
     let positions = positions.unwrap_or_default();
     fields.done(|| {
         let token = token?;
@@ -39,23 +45,49 @@ pub(super) fn stats(fields: Fields<'_>) -> Decoded {
     fields.done(|| Some(Call::RecoveryStats))
 }
 
-fn positions(value: &Value) -> fields::Read<Vec<(ConversationId, i64)>> {
-    let object = value
-        .as_object()
-        .ok_or("must be an object of revs by conversationId")?;
-    if object.len() > MAX_POSITIONS {
-        let count = object.len();
-        return Err(format!(
-            "has {count} entries; at most {MAX_POSITIONS} are allowed"
-        ));
+pub(super) fn queue_ack(mut fields: Fields<'_>) -> Decoded {
+    let events = fields.required_list(&["eventIds"], (1, MAX_ACKED), &Id::QUEUED);
+    fields.done(|| events.map(Call::AckQueue))
+}
+
+pub(super) fn refresh(mut fields: Fields<'_>) -> Decoded {
+    let token = fields.required(&["token"], &Text(MAX_JWT));
+    fields.done(|| Some(Call::RefreshAuth { token: token? }))
+}
+
+/// Revs by conversation.
+struct Positions;
+
+impl Reader for Positions {
+    type Value = Vec<(ConversationId, i64)>;
+
+    fn read(&self, value: &Value) -> Read<Self::Value> {
+        let object = value
+            .as_object()
+            .ok_or("must be an object of revs by conversationId")?;
+        if object.len() > MAX_POSITIONS {
+            let count = object.len();
+            return Err(format!(
+                "has {count} entries; at most {MAX_POSITIONS} are allowed"
+            ));
+        }
+        let position = |(id, rev): (&String, &Value)| {
+            let of = |message: String| format!("{id} {message}");
+            let conversation = Id::CONVERSATION.read(&Value::from(id.as_str()));
+            let rev = Number::from(0).read(rev);
+            Ok((conversation.map_err(of)?, rev.map_err(of)?))
+        };
+        object.iter().map(position).collect()
     }
-    let position = |(id, rev): (&String, &Value)| {
-        let id = fields::conversation_id(&Value::from(id.as_str()))
-            .map_err(|message| format!("{id} {message}"))?;
-        let rev = fields::number(0, i64::MAX)(rev).map_err(|message| format!("{id} {message}"))?;
-        Ok((id, rev))
-    };
-    object.iter().map(position).collect()
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "type": "object",
+            "propertyNames": {"format": "uuid"},
+            "additionalProperties": Number::from(0).schema(),
+            "maxProperties": MAX_POSITIONS,
+        })
+    }
 }
 
 #[cfg(test)]

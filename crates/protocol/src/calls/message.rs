@@ -1,16 +1,23 @@
 //! Payloads of `message:*`.
 
+use schemars::{Schema, json_schema};
 use serde_json::{Map, Value};
 
 use super::{
-    CONTENT, Call, ConversationId, Decoded, Fields, MessageId, MessageType, conversation, fields,
-    limit,
+    CONTENT, CONVERSATION, Call, ConversationId, Decoded, Fields, Id, MessageId, MessageType,
+    Number, Text, conversation, cursor, limit, message_id,
 };
+use crate::error::Detail;
+use crate::fields::{AnyText, Boolean, Metadata, Read, Reader, Word};
 
 /// Longest `clientMessageId`, in characters.
 pub(super) const MAX_CLIENT_ID: usize = 64;
 /// Most messages that one receipt may name.
 pub(super) const MAX_RECEIPT_IDS: usize = 100;
+/// Longest search, in characters.
+pub(super) const MAX_QUERY: usize = 200;
+/// Longest emoji, in characters: families with skin tones are 10.
+pub(super) const MAX_EMOJI: usize = 32;
 
 /// `message:send`.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,22 +70,44 @@ pub enum Watermark {
     Messages(Vec<MessageId>),
 }
 
+/// `message:react` and `message:unreact`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct React {
+    pub message: MessageId,
+    pub emoji: String,
+}
+
+/// `message:thread`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its root, or any reply.
+    pub message: MessageId,
+    pub cursor: Option<String>,
+    pub limit: i64,
+}
+
+/// `message:search`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// What people type.
+    pub query: String,
+    /// Only in this one.
+    pub conversation: Option<ConversationId>,
+    pub cursor: Option<String>,
+    pub limit: i64,
+}
+
+/// What clients may send: they may not speak for the system.
+const SENDABLE: &[MessageType] = &[MessageType::Text, MessageType::Image, MessageType::File];
+
 pub(super) fn send(mut fields: Fields<'_>) -> Decoded {
     let conversation = conversation(&mut fields);
-    let content = fields.required(CONTENT, fields::any_text);
-    let kind = fields.optional(&["type"], fields::word(sendable, "text, image or file"));
-    let client_message_id =
-        fields.optional(&["clientMessageId"], fields::short_text(MAX_CLIENT_ID));
-    let reply_to = fields.optional(&["replyTo"], fields::message_id);
-    let metadata = fields
-        .optional(&["metadata"], fields::metadata)
-        .unwrap_or_default();
-    // Uploads do not exist yet, so no id can be one that the sender has uploaded.
-    fields.optional(&["attachmentIds"], |value| match value.as_array() {
-        Some(ids) if ids.is_empty() => Ok(()),
-        Some(_) => Err("names attachments that were not uploaded".to_owned()),
-        None => Err("must be an array".to_owned()),
-    });
+    let content = fields.required(CONTENT, &AnyText);
+    let kind = fields.optional(&["type"], &Word::of(SENDABLE));
+    let client_message_id = fields.optional(&["clientMessageId"], &Text(MAX_CLIENT_ID));
+    let reply_to = fields.optional(&["replyTo"], &Id::MESSAGE);
+    let metadata = fields.optional(&["metadata"], &Metadata);
+    fields.optional(&["attachmentIds"], &NoAttachments);
     fields.done(|| {
         Some(Call::SendMessage(SendMessage {
             conversation: conversation?,
@@ -86,42 +115,72 @@ pub(super) fn send(mut fields: Fields<'_>) -> Decoded {
             kind: kind.unwrap_or(MessageType::Text),
             client_message_id,
             reply_to,
-            metadata,
+            metadata: metadata.unwrap_or_default(),
         }))
     })
 }
 
-/// Clients may not speak for the system.
-fn sendable(word: &str) -> Option<MessageType> {
-    MessageType::from_word(word).filter(|kind| *kind != MessageType::System)
+/// Uploads do not exist yet, so no id can be one that the sender has uploaded.
+struct NoAttachments;
+
+impl Reader for NoAttachments {
+    type Value = ();
+
+    fn read(&self, value: &Value) -> Read<()> {
+        match value.as_array() {
+            Some(ids) if ids.is_empty() => Ok(()),
+            Some(_) => Err("names attachments that were not uploaded".to_owned()),
+            None => Err("must be an array".to_owned()),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({"type": "array", "items": {"type": "string"}, "maxItems": 0})
+    }
 }
 
 pub(super) fn edit(mut fields: Fields<'_>) -> Decoded {
-    let message = fields.required(&["messageId"], fields::message_id);
-    let content = fields.required(CONTENT, fields::any_text);
-    let expected_version = fields.optional(&["expectedVersion"], fields::number(1, i64::MAX));
+    let message = message_id(&mut fields);
+    let content = fields.required(CONTENT, &AnyText);
+    let expected_version = fields.optional(&["expectedVersion"], &Number::from(1));
     fields.done(|| {
-        let (message, content) = (message?, content?);
         Some(Call::EditMessage(EditMessage {
-            message,
-            content,
+            message: message?,
+            content: content?,
             expected_version,
         }))
     })
 }
 
 pub(super) fn delete(mut fields: Fields<'_>) -> Decoded {
-    let message = fields.required(&["messageId"], fields::message_id);
+    let message = message_id(&mut fields);
     fields.done(|| Some(Call::DeleteMessage { message: message? }))
+}
+
+pub(super) fn react(fields: Fields<'_>) -> Decoded {
+    reaction(fields).map(Call::React)
+}
+
+pub(super) fn unreact(fields: Fields<'_>) -> Decoded {
+    reaction(fields).map(Call::Unreact)
+}
+
+fn reaction(mut fields: Fields<'_>) -> Result<React, Vec<Detail>> {
+    let message = message_id(&mut fields);
+    let emoji = fields.required(&["emoji"], &Text(MAX_EMOJI));
+    fields.done(|| {
+        Some(React {
+            message: message?,
+            emoji: emoji?,
+        })
+    })
 }
 
 pub(super) fn history(mut fields: Fields<'_>) -> Decoded {
     let conversation = conversation(&mut fields);
-    let before = fields.optional(&["beforeSeq"], fields::number(1, i64::MAX));
-    let after = fields.optional(&["afterSeq"], fields::number(0, i64::MAX));
-    if before.is_some() && after.is_some() {
-        fields.wrong("afterSeq", "cannot be combined with beforeSeq");
-    }
+    let before = fields.optional(&["beforeSeq"], &Number::from(1));
+    let after = fields.optional(&["afterSeq"], &Number::from(0));
+    fields.not_both("beforeSeq", "afterSeq");
     let limit = limit(&mut fields);
     let window = match (before, after) {
         (Some(seq), _) => Window::Before(seq),
@@ -137,6 +196,53 @@ pub(super) fn history(mut fields: Fields<'_>) -> Decoded {
     })
 }
 
+pub(super) fn thread(mut fields: Fields<'_>) -> Decoded {
+    let message = message_id(&mut fields);
+    let cursor = cursor(&mut fields);
+    let limit = limit(&mut fields);
+    fields.done(|| {
+        Some(Call::Thread(Thread {
+            message: message?,
+            cursor,
+            limit,
+        }))
+    })
+}
+
+pub(super) fn search(mut fields: Fields<'_>) -> Decoded {
+    let query = fields.required(&["query"], &Text(MAX_QUERY));
+    let conversation = fields.optional(CONVERSATION, &Id::CONVERSATION);
+    let cursor = cursor(&mut fields);
+    let limit = limit(&mut fields);
+    fields.done(|| {
+        Some(Call::Search(Search {
+            query: query?,
+            conversation,
+            cursor,
+            limit,
+        }))
+    })
+}
+
+pub(super) fn delivery_status(mut fields: Fields<'_>) -> Decoded {
+    let message = message_id(&mut fields);
+    fields.done(|| Some(Call::DeliveryStatus { message: message? }))
+}
+
+pub(super) fn stats(mut fields: Fields<'_>) -> Decoded {
+    let conversation = fields.optional(CONVERSATION, &Id::CONVERSATION);
+    fields.done(|| Some(Call::MessageStats { conversation }))
+}
+
+pub(super) fn typing_users(mut fields: Fields<'_>) -> Decoded {
+    let conversation = conversation(&mut fields);
+    fields.done(|| {
+        Some(Call::TypingUsers {
+            conversation: conversation?,
+        })
+    })
+}
+
 pub(super) fn delivered(fields: Fields<'_>) -> Decoded {
     watermark(fields).map(Call::MarkDelivered)
 }
@@ -145,31 +251,32 @@ pub(super) fn read(fields: Fields<'_>) -> Decoded {
     watermark(fields).map(Call::MarkRead)
 }
 
-fn watermark(mut fields: Fields<'_>) -> Result<Watermark, Vec<crate::error::Detail>> {
-    if fields.has("messageIds") {
-        let ids = fields.list("messageIds", MAX_RECEIPT_IDS, fields::message_id);
-        if ids.as_ref().is_some_and(Vec::is_empty) {
-            fields.wrong("messageIds", "must not be empty");
-        }
-        return fields.done(|| ids.map(Watermark::Messages));
+fn watermark(mut fields: Fields<'_>) -> Result<Watermark, Vec<Detail>> {
+    let ids = fields.list(&["messageIds"], MAX_RECEIPT_IDS, &Id::MESSAGE);
+    if ids.as_ref().is_some_and(Vec::is_empty) {
+        fields.wrong("messageIds", "must not be empty");
     }
-    if fields.has("messageId") {
-        let id = fields.required(&["messageId"], fields::message_id);
-        return fields.done(|| id.map(|id| Watermark::Messages(vec![id])));
-    }
-    let conversation = conversation(&mut fields);
-    let seq = fields.required(&["upToSeq"], fields::number(0, i64::MAX));
-    fields.done(|| {
-        Some(Watermark::UpTo {
+    let id = fields.optional(&["messageId"], &Id::MESSAGE);
+    let conversation = fields.optional(CONVERSATION, &Id::CONVERSATION);
+    let seq = fields.optional(&["upToSeq"], &Number::from(0));
+    fields.any_of(&[
+        &[&["messageIds"]],
+        &[&["messageId"]],
+        &[CONVERSATION, &["upToSeq"]],
+    ]);
+    fields.done(|| match (ids, id) {
+        (Some(ids), _) => Some(Watermark::Messages(ids)),
+        (None, Some(id)) => Some(Watermark::Messages(vec![id])),
+        (None, None) => Some(Watermark::UpTo {
             conversation: conversation?,
             seq: seq?,
-        })
+        }),
     })
 }
 
 pub(super) fn typing(mut fields: Fields<'_>) -> Decoded {
     let conversation = conversation(&mut fields);
-    let is_typing = fields.required(&["isTyping"], fields::boolean);
+    let is_typing = fields.required(&["isTyping"], &Boolean);
     fields.done(|| {
         Some(Call::Typing {
             conversation: conversation?,

@@ -1,9 +1,16 @@
 //! Payloads of `presence:*`.
 
-use super::{Call, Decoded, Fields, PresenceStatus, fields};
+use super::{
+    CONVERSATION, Call, ConversationId, Decoded, Fields, Id, PresenceStatus, UserId, cursor, limit,
+};
+use crate::fields::{ClearableText, Moment, Name, Word};
+use crate::objects::{Activity, PresenceChoice};
+use crate::timestamp::Timestamp;
 
 /// Longest custom status, in characters.
 pub(super) const MAX_CUSTOM_STATUS: usize = 140;
+/// Most users that one call may name.
+pub(super) const MAX_USERS: usize = 500;
 
 /// `presence:update`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,42 +21,100 @@ pub struct ChoosePresence {
     pub custom_status: Option<Option<String>>,
 }
 
+/// `presence:online-users`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnlineUsers {
+    /// Only its members.
+    pub conversation: Option<ConversationId>,
+    pub cursor: Option<String>,
+    pub limit: i64,
+}
+
+/// `presence:history`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceHistory {
+    pub user: UserId,
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
 pub(super) fn update(mut fields: Fields<'_>) -> Decoded {
-    let words = "online, away, busy, offline or auto";
-    let status = fields.required(&["status"], fields::word(choice, words));
-    let text = fields.optional(&["customStatus"], |value| match value.as_str() {
-        Some("") => Ok(None),
-        _ => fields::short_text(MAX_CUSTOM_STATUS)(value).map(Some),
-    });
-    // An explicit null or empty string clears it.
-    let custom_status = if fields.is_given("customStatus") {
-        Some(text.flatten())
-    } else {
-        None
-    };
+    let status = fields.required(&["status"], &Word::<PresenceChoice>::ANY);
+    let text = fields.optional(&["customStatus"], &ClearableText(MAX_CUSTOM_STATUS));
+    let has_text = fields.is_given("customStatus");
     fields.done(|| {
         Some(Call::ChoosePresence(ChoosePresence {
-            status: status?,
-            custom_status,
+            status: status?.status(),
+            // An explicit null or empty string clears it.
+            custom_status: has_text.then(|| text.flatten()),
         }))
     })
 }
 
-#[expect(
-    clippy::option_option,
-    reason = "a word that is unknown, the word auto, or a status"
-)]
-fn choice(word: &str) -> Option<Option<PresenceStatus>> {
-    if word == "auto" {
-        Some(None)
-    } else {
-        PresenceStatus::from_word(word).map(Some)
-    }
+pub(super) fn activity(mut fields: Fields<'_>) -> Decoded {
+    let activity = fields.required(&["activityType"], &Word::<Activity>::ANY);
+    let conversation = fields.optional(CONVERSATION, &Id::CONVERSATION);
+    fields.done(|| {
+        Some(Call::Activity {
+            activity: activity?,
+            conversation,
+        })
+    })
 }
 
 pub(super) fn user_status(mut fields: Fields<'_>) -> Decoded {
-    let user = fields.required(&["userId"], fields::user_id);
+    let user = fields.required(&["userId"], &Name::USER);
     fields.done(|| Some(Call::UserStatus { user: user? }))
+}
+
+fn of_users(mut fields: Fields<'_>, call: impl FnOnce(Vec<UserId>) -> Call) -> Decoded {
+    let users = fields.required_list(&["userIds"], (1, MAX_USERS), &Name::USER);
+    fields.done(|| users.map(call))
+}
+
+pub(super) fn bulk(fields: Fields<'_>) -> Decoded {
+    of_users(fields, Call::PresenceOf)
+}
+
+pub(super) fn subscribe(fields: Fields<'_>) -> Decoded {
+    of_users(fields, Call::SubscribePresence)
+}
+
+pub(super) fn unsubscribe(fields: Fields<'_>) -> Decoded {
+    of_users(fields, Call::UnsubscribePresence)
+}
+
+pub(super) fn online_users(mut fields: Fields<'_>) -> Decoded {
+    let conversation = fields.optional(CONVERSATION, &Id::CONVERSATION);
+    let cursor = cursor(&mut fields);
+    let limit = limit(&mut fields);
+    fields.done(|| {
+        Some(Call::OnlineUsers(OnlineUsers {
+            conversation,
+            cursor,
+            limit,
+        }))
+    })
+}
+
+pub(super) fn history(mut fields: Fields<'_>) -> Decoded {
+    let user = fields.required(&["userId"], &Name::USER);
+    let from = fields.required(&["from"], &Moment);
+    let to = fields.required(&["to"], &Moment);
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        fields.wrong("to", "must not be before from");
+    }
+    fields.done(|| {
+        Some(Call::PresenceHistory(PresenceHistory {
+            user: user?,
+            from: from?,
+            to: to?,
+        }))
+    })
+}
+
+pub(super) fn stats(fields: Fields<'_>) -> Decoded {
+    fields.done(|| Some(Call::PresenceStats))
 }
 
 #[cfg(test)]
@@ -76,5 +141,27 @@ mod tests {
             custom_status: Some(None),
         };
         assert_eq!(custom(""), Ok(Call::ChoosePresence(cleared)));
+    }
+
+    #[test]
+    fn so_many_users_at_a_time_and_not_one_more() {
+        let decode = |count: usize| {
+            let payload = json!({"userIds": vec!["ann"; count]});
+            Call::decode(ClientEvent::PresenceBulk, &payload)
+        };
+        assert!(decode(0).is_err());
+        assert!(decode(MAX_USERS).is_ok());
+        assert!(decode(MAX_USERS + 1).is_err());
+    }
+
+    #[test]
+    fn a_history_does_not_end_before_it_begins() {
+        let decode = |to: &str| {
+            let payload = json!({"userId": "ann", "from": "2026-01-02T00:00:00Z", "to": to});
+            Call::decode(ClientEvent::PresenceHistory, &payload)
+        };
+        assert!(decode("2026-01-02T00:00:00.000Z").is_ok());
+        assert_eq!(decode("2026-01-01T23:59:59Z").unwrap_err()[0].path, "to");
+        assert_eq!(decode("yesterday").unwrap_err()[0].path, "to");
     }
 }

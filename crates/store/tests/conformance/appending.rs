@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 use switchboard_messaging::store::{NewMessage, Refusal};
+use switchboard_protocol::server_events::MessageChanged;
 use switchboard_protocol::{MessageType, ServerEvent};
 
 use crate::on_both_databases;
@@ -83,8 +84,8 @@ async fn the_first_message_is_seq_1_rev_2(world: World) {
     assert_eq!((second.seq, second.rev), (2, 3));
     let changes = world.store.changes(&acme(), to, 2, 3).await.unwrap();
     assert_eq!(changes.len(), 1);
-    let message = Box::new(second);
-    assert_eq!(changes[0].event, ServerEvent::MessageNew { message });
+    let message = MessageChanged::of(second);
+    assert_eq!(changes[0].event, ServerEvent::MessageNew(message));
 }
 
 async fn a_message_moves_the_conversation(world: World) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 use switchboard_messaging::store::{Edit, Refusal};
+use switchboard_protocol::server_events::MessageChanged;
 use switchboard_protocol::{Message, ServerEvent, Timestamp};
 
 use crate::on_both_databases;
@@ -40,8 +41,8 @@ async fn an_edit_is_the_next_version_under_the_next_rev(world: World) {
     assert_eq!(world.history(to).await, std::slice::from_ref(&expected));
     let changes = world.store.changes(&acme(), to, 2, 3).await.unwrap();
     assert_eq!(changes.len(), 1);
-    let message = Box::new(expected);
-    assert_eq!(changes[0].event, ServerEvent::MessageEdited { message });
+    let message = MessageChanged::of(expected);
+    assert_eq!(changes[0].event, ServerEvent::MessageEdited(message));
     assert_eq!(world.say("ann", to, "next").await.rev, 4);
 }
 
@@ -149,8 +150,8 @@ async fn a_deleted_message_is_a_tombstone_under_the_next_rev(world: World) {
     assert_eq!(deleted.message, tombstone);
     assert_eq!(world.history(to).await, std::slice::from_ref(&tombstone));
     let changes = world.store.changes(&acme(), to, 2, 3).await.unwrap();
-    let message = Box::new(tombstone);
-    assert_eq!(changes[0].event, ServerEvent::MessageDeleted { message });
+    let message = MessageChanged::of(tombstone);
+    assert_eq!(changes[0].event, ServerEvent::MessageDeleted(message));
     let view = world.store.view(&viewer("ann"), to).await.unwrap().unwrap();
     assert_eq!(
         view.conversation.message_count, 1,

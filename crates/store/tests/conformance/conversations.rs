@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use switchboard_messaging::store::{Membership, Refusal};
+use switchboard_protocol::server_events::ConversationChanged;
 use switchboard_protocol::{Context, ConversationStatus, Kind, Role, ServerEvent};
 
 use crate::on_both_databases;
@@ -73,10 +74,10 @@ async fn creation_is_the_first_change(world: World) {
     let view = world.store.view(&viewer("ann"), id).await.unwrap().unwrap();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].rev, 1);
-    let conversation = Box::new(view.conversation);
+    let conversation = ConversationChanged::of(view.conversation);
     assert_eq!(
         changes[0].event,
-        ServerEvent::ConversationCreated { conversation }
+        ServerEvent::ConversationCreated(conversation)
     );
 }
 
