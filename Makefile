@@ -73,10 +73,13 @@ bench-runtime: ## Measure the Socket.IO runtime beside its rivals; options as AR
 	@bench/runtime/run.sh $(ARGS)
 
 .PHONY: docs-reference
-docs-reference: ## Write the generated parts of docs/reference anew
+docs-reference: ## Write the generated parts of docs and web/types anew
+	@scripts/setup.sh test
 	@mkdir -p docs/reference web/dist
-	cargo build -p switchboard
+	$(MAKE) build-tests
 	$(TARGET)/debug/switchboard config docs > docs/reference/configuration.md
+	UPDATE_DOCS=1 cargo nextest run --workspace -E 'test(up_to_date)'
+	node web/types/generate.mjs
 
 .PHONY: clean
 clean: ## Remove what was built, but not ./data

@@ -4,6 +4,7 @@ import { Agent } from "node:http";
 import io2 from "c2";
 import { io as io3 } from "c3";
 import { io as io4 } from "c4";
+import { wrongAnswer, wrongEvent } from "./schemas.mjs";
 
 export const PATIENCE_MS = 15_000;
 export const generations = { c2: io2, c3: io3, c4: io4 };
@@ -92,7 +93,10 @@ export class Client {
       const giveUp = (error) => done(reject, error);
       const late = setTimeout(() => giveUp(new Error(`no ack of ${event}`)), PATIENCE_MS);
       this.#calls.add(giveUp);
-      this.socket.emit(event, ...payload, (answer) => done(resolve, answer));
+      this.socket.emit(event, ...payload, (answer) => {
+        const wrong = wrongAnswer(event, answer);
+        return wrong ? done(reject, wrong) : done(resolve, answer);
+      });
     });
   }
 
@@ -205,6 +209,9 @@ export class Client {
   }
 
   #receive(event, ...args) {
+    const wrong = wrongEvent(event, args[0]);
+    // Whatever the test waits for, this is what it fails for.
+    if (wrong) queueMicrotask(() => { throw wrong; });
     this.#events.push({ event, data: args[0], args, at: Date.now(), taken: false });
     this.#wake();
   }

@@ -124,7 +124,7 @@ impl<'a> Fields<'a> {
         (least, most): (usize, usize),
         reader: &R,
     ) -> Option<Vec<R::Value>> {
-        self.note(|| Field::list(names, true, (least, most), reader.schema()));
+        self.note(|| Field::list(names, true, (least, most), &reader.schema()));
         let Some((name, _)) = self.find(names) else {
             self.wrong(names.first().copied().unwrap_or_default(), "is required");
             return None;
@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
         most: usize,
         reader: &R,
     ) -> Option<Vec<R::Value>> {
-        self.note(|| Field::list(names, false, (0, most), reader.schema()));
+        self.note(|| Field::list(names, false, (0, most), &reader.schema()));
         self.read_list(names, most, reader)
     }
 

@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod calls;
 pub mod content;
+pub mod documents;
 pub mod envelope;
 pub mod error;
 pub mod fields;

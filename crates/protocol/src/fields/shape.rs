@@ -26,7 +26,7 @@ impl Field {
         names: &'static [&'static str],
         required: bool,
         (least, most): (usize, usize),
-        of: Schema,
+        of: &Schema,
     ) -> Self {
         let schema = json_schema!({
             "type": "array", "items": of, "minItems": least, "maxItems": most
@@ -86,6 +86,27 @@ impl Rule {
 }
 
 impl Shape {
+    /// The JSON Schema of a payload as it is best written: each field under its first name. Says less
+    /// of what belongs together than [`schema`](Self::schema).
+    pub fn plain_schema(&self) -> Schema {
+        let (mut properties, mut required) = (Map::new(), Vec::new());
+        for field in &self.fields {
+            let name = field.name();
+            let schema = if field.required {
+                required.push(name);
+                field.schema.clone().to_value()
+            } else {
+                json!({"anyOf": [field.schema, {"type": "null"}]})
+            };
+            properties.insert(name.to_owned(), schema);
+        }
+        let mut schema = json_schema!({"type": "object", "properties": properties});
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), json!(required));
+        }
+        schema
+    }
+
     /// The JSON Schema (2020-12) of a payload, with every name that is accepted.
     pub fn schema(&self) -> Schema {
         let mut properties = Map::new();
