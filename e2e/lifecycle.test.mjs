@@ -111,6 +111,27 @@ stories("lifecycle", { concurrency: 4 }, (story) => {
     }
   });
 
+  if (!single) {
+    story("nodes that end together take all the time that they have, and end in time", async (scene) => {
+      const drain = { SWITCHBOARD__SHUTDOWN__DRAIN: "5s" };
+      const nodes = await Promise.all(["one", "two"].map((name) => scene.anotherNode(name, drain)));
+      try {
+        const connect = (node) => Array.from({ length: 20 }, (_, n) => scene.connect(`p${n}`, { url: node.url }));
+        const people = await Promise.all(nodes.flatMap(connect));
+        const told = Date.now();
+        const ends = people.map((person) => person.ends().then(() => Date.now() - told));
+        for (const node of nodes) node.signal("SIGTERM");
+        const times = (await Promise.all(ends)).sort((a, b) => a - b);
+        // One alone closes its last after 3.2 s.
+        assert.ok(times.at(-1) > 3_900, `closed after ${times} ms`);
+        for (const node of nodes) assert.deepEqual(await node.ended, { code: 0, signal: null });
+        assert.ok(Date.now() - told < 8_000, "they ended late");
+      } finally {
+        await Promise.all(nodes.map((node) => node.kill()));
+      }
+    });
+  }
+
   story("a second SIGTERM ends it at once", async (scene) => {
     const patient = { SWITCHBOARD__SHUTDOWN__DRAIN: "60s", SWITCHBOARD__SHUTDOWN__GRACE: "60s" };
     const node = await scene.anotherNode("hurried", patient);

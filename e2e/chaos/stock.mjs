@@ -32,6 +32,9 @@ class Spectator {
     this.sessions = [];
     /** `{at, reason}` */
     this.ends = [];
+    /** When a try to come back began, and when one failed. */
+    this.tries = [];
+    this.failures = [];
     // Nothing but the transport is chosen: reconnection is as it comes.
     this.socket = io(url, { auth: { token }, transports: ["websocket"], forceNew: true });
     this.socket.on("message:new", ({ message }) => {
@@ -43,6 +46,8 @@ class Spectator {
       const { id, recovered: said } = this.socket;
       this.sessions.push({ at: Date.now(), sid: id, recovered: said, told: recovered, failure: recoveryFailure, rooms });
     });
+    this.socket.io.on("reconnect_attempt", () => this.tries.push({ at: Date.now() }));
+    this.socket.io.on("reconnect_error", (error) => this.failures.push({ at: Date.now(), reason: error.message }));
     this.socket.on("disconnect", (reason) => this.ends.push({ at: Date.now(), reason }));
   }
 

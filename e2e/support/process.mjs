@@ -69,12 +69,13 @@ export async function run(args, { env = {}, cwd, timeout = 30_000 } = {}) {
 export class Gateway {
   /**
    * Starts `serve` with `env` and waits until it is ready, on other ports if these were taken.
+   * @param args more arguments of `serve`
    * @param at `{port, adminPort}` of a node that has ended, to start it again where it was
    */
-  static async start({ env, cwd, log, at }) {
+  static async start({ env, cwd, log, at, args = [] }) {
     for (let tries = 0; tries < 5; tries += 1) {
       const [port, adminPort] = at ? [at.port, at.adminPort] : [await freePort(), await freePort()];
-      const gateway = new Gateway({ env, cwd, log, port, adminPort });
+      const gateway = new Gateway({ env, cwd, log, port, adminPort, args });
       if (await gateway.#becomesReady()) return gateway;
       if (!/address (already )?in use/i.test(gateway.output)) {
         throw new Error(`the gateway ended: ${gateway.output}`);
@@ -83,7 +84,7 @@ export class Gateway {
     throw new Error("every port chosen for the gateway was taken by somebody else");
   }
 
-  constructor({ env, cwd, log, port, adminPort }) {
+  constructor({ env, cwd, log, port, adminPort, args }) {
     this.url = `http://127.0.0.1:${port}`;
     this.admin = `http://127.0.0.1:${adminPort}`;
     this.port = port;
@@ -91,7 +92,7 @@ export class Gateway {
     this.env = env;
     /** What it said so far, at most the last 64 KiB. */
     this.output = "";
-    this.child = start(BINARY, ["serve"], {
+    this.child = start(BINARY, ["serve", ...args], {
       cwd,
       env: environment({
         ...env,

@@ -1,12 +1,12 @@
 //! How the node is: what it is up to, and whether what it stands on answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use switchboard_messaging::{Circuit, Clock, Hub, Store};
 use switchboard_protocol::Timestamp;
+use tokio::sync::watch;
 
 /// A dependency that has not answered by then does not answer. Probes commonly wait for a second,
 /// and a database that hangs must not make them fail.
@@ -17,30 +17,39 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Not open yet.
-    Starting = 0,
+    Starting,
     /// Open.
-    Ready = 1,
+    Ready,
     /// On the way out: takes nobody new.
-    Draining = 2,
+    Draining,
 }
 
 /// What a node is up to, shared by whoever decides it and whoever is asked. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Lifecycle(Arc<AtomicU8>);
+#[derive(Clone, Debug)]
+pub struct Lifecycle(Arc<watch::Sender<Phase>>);
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Phase::Starting)))
+    }
+}
 
 impl Lifecycle {
     /// The node is in this phase from now on.
     pub fn enter(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::SeqCst);
+        self.0.send_replace(phase);
     }
 
     /// The phase it is in.
     pub fn phase(&self) -> Phase {
-        match self.0.load(Ordering::SeqCst) {
-            0 => Phase::Starting,
-            1 => Phase::Ready,
-            _ => Phase::Draining,
-        }
+        *self.0.borrow()
+    }
+
+    /// Returns when it drains.
+    pub async fn draining(&self) {
+        let mut phases = self.0.subscribe();
+        // The sender lives as long as this.
+        let _ = phases.wait_for(|phase| *phase == Phase::Draining).await;
     }
 }
 

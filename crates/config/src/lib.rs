@@ -27,11 +27,11 @@ pub use reserved::{RESERVED, Reserved};
 pub use sections::{
     Admin, Algorithm, AllowQueryToken, Auth, Database, Deletion, Environment, General, Http,
     Limits, LogFormat, Messages, Presence, Preset, Profile, RateLimits, Realtime, Recovery, Redis,
-    SECTIONS, Shutdown, Telemetry,
+    SECTIONS, Sanitizer, Shutdown, Telemetry,
 };
 pub use settings::{Loaded, Settings};
 pub use source::{ConfigErrors, Remark, Source};
 pub use values::{
-    ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, LogLevel, Network, NodeId,
-    NodeUrl, OrgId, Origin, Rate, RedisUrl, Secret, Size,
+    ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, KeySetUrl, LogLevel, Network,
+    NodeId, NodeUrl, OrgId, Origin, Rate, RateLimit, RedisUrl, Secret, Size,
 };

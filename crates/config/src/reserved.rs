@@ -26,20 +26,12 @@ pub const RESERVED: &[Reserved] = &[
         paths: &["http.tls_cert_file", "http.tls_key_file"],
     },
     Reserved {
-        feature: "fetching public keys from a URL",
-        paths: &["auth.jwks_url"],
-    },
-    Reserved {
         feature: "access by API key",
         paths: &["auth.api_keys", "auth.api_keys_file"],
     },
     Reserved {
         feature: "the `away` status of users without activity",
         paths: &["presence.idle_after"],
-    },
-    Reserved {
-        feature: "a sanitizer of messages",
-        paths: &["messages.sanitizer"],
     },
     Reserved {
         feature: "an obligatory context of conversations",
@@ -69,10 +61,6 @@ pub const RESERVED: &[Reserved] = &[
             "notifications.webhook_secret_file",
             "notifications.digest_window",
         ],
-    },
-    Reserved {
-        feature: "a rate limit on connecting",
-        paths: &["limits.failed_connects", "limits.connects"],
     },
     Reserved {
         feature: "export of traces",

@@ -22,6 +22,7 @@ pub(crate) fn check(settings: &Settings, mistakes: Vec<Remark>) -> (Vec<Remark>,
     };
     rules.origins();
     rules.signing_keys();
+    rules.key_set();
     rules.algorithms();
     rules.public_key_file();
     let Settings { auth, admin, .. } = settings;
@@ -35,6 +36,14 @@ pub(crate) fn check(settings: &Settings, mistakes: Vec<Remark>) -> (Vec<Remark>,
     rules.query_token();
     (rules.mistakes, rules.warnings)
 }
+
+/// What decides which algorithms can be used.
+const KEYS: [&str; 4] = [
+    "auth.algorithms",
+    "auth.secret",
+    "auth.public_key_file",
+    "auth.jwks_url",
+];
 
 struct Rules<'a> {
     settings: &'a Settings,
@@ -63,19 +72,39 @@ impl Rules<'_> {
 
     fn signing_keys(&mut self) {
         let auth = &self.settings.auth;
-        if self.production() && auth.secret.is_none() && auth.public_key_file.is_none() {
+        let nothing = auth.secret.is_none() && !auth.has_public_keys();
+        if self.production() && nothing {
             self.refuse(
-                &["auth.secret", "auth.public_key_file", "environment"],
+                &[
+                    "auth.secret",
+                    "auth.public_key_file",
+                    "auth.jwks_url",
+                    "environment",
+                ],
                 "the generated development key is refused in production; set auth.secret, \
-                 auth.secret_file or auth.public_key_file",
+                 auth.secret_file, auth.public_key_file or auth.jwks_url",
             );
+        }
+    }
+
+    /// Whoever can exchange the keys can sign tokens.
+    fn key_set(&mut self) {
+        let url = self.settings.auth.jwks_url.as_ref();
+        if url.is_some_and(|url| !url.is_safe()) {
+            if self.production() {
+                let reason = "must begin with https:// in production";
+                self.refuse(&["auth.jwks_url", "environment"], reason);
+            } else {
+                let reason = "is not encrypted: whoever can change what it answers can sign tokens; \
+                              production refuses it";
+                self.warn("auth.jwks_url", reason);
+            }
         }
     }
 
     /// Every algorithm that is named has a key, and every key an algorithm. An empty list stands
     /// for those that fit the keys.
     fn algorithms(&mut self) {
-        const KEYS: [&str; 3] = ["auth.algorithms", "auth.secret", "auth.public_key_file"];
         let auth = &self.settings.auth;
         if auth.algorithms.is_empty() {
             return;
@@ -90,7 +119,7 @@ impl Rules<'_> {
             .copied()
             .filter(|a| !a.is_symmetric())
             .collect();
-        let (secret, public) = (auth.secret.is_some(), auth.public_key_file.is_some());
+        let (secret, public) = (auth.secret.is_some(), auth.has_public_keys());
         // Without any key, development generates a secret; production has been refused above.
         let generated = !secret && !public;
         if let (Some(algorithm), false) = (symmetric, secret || generated) {
@@ -100,7 +129,8 @@ impl Rules<'_> {
             );
         }
         if let (Some(algorithm), false) = (asymmetric.first(), public) {
-            self.refuse(&KEYS, &format!("{algorithm} needs auth.public_key_file"));
+            let reason = format!("{algorithm} needs auth.public_key_file or auth.jwks_url");
+            self.refuse(&KEYS, &reason);
         }
         if secret && symmetric.is_none() {
             self.refuse(
@@ -109,15 +139,26 @@ impl Rules<'_> {
             );
         }
         if public && asymmetric.is_empty() {
-            let reason = "auth.public_key_file is set, but none of RS256, PS256, ES256, EdDSA is \
-                          accepted";
-            self.refuse(&KEYS, reason);
+            let key = match auth.public_key_file {
+                Some(_) => "auth.public_key_file",
+                None => "auth.jwks_url",
+            };
+            let reason =
+                format!("{key} is set, but none of RS256, PS256, ES256, EdDSA is accepted");
+            self.refuse(&KEYS, &reason);
         }
+        self.one_kind_of_key(&asymmetric);
+    }
+
+    /// A file holds one key, which is of one kind.
+    fn one_kind_of_key(&mut self, asymmetric: &[Algorithm]) {
+        let auth = &self.settings.auth;
         let family = |algorithm: &Algorithm| match algorithm {
             Algorithm::Rs256 | Algorithm::Ps256 => "RSA",
             other => other.as_str(),
         };
         if let Some(first) = asymmetric.first()
+            && auth.jwks_url.is_none()
             && let Some(other) = asymmetric
                 .iter()
                 .find(|other| family(other) != family(first))

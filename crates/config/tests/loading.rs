@@ -219,6 +219,7 @@ fn beyond(kind: &str, least: &str, greatest: &str) -> (Option<String>, String) {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
             "GiB" => 1 << 30,
@@ -270,6 +271,8 @@ fn a_running_node_takes_new_keys_origins_rates_rules_of_messages_and_log_levels(
         "messages.max_length",
         "messages.edit_window",
         "messages.deletion",
+        "limits.failed_connects",
+        "limits.connects",
         "limits.events_per_org",
         "telemetry.log_level",
     ];
@@ -301,4 +304,32 @@ proptest! {
         let variable = format!("SWITCHBOARD__{}", path.replace('.', "__").to_uppercase());
         let _ = load(None, &[(&variable, &value)]);
     }
+}
+
+#[test]
+fn a_profile_sets_rates_and_limits_on_connecting() {
+    let load = |variables: &[(&str, &str)]| {
+        let all = variables.iter();
+        let all = all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Settings::load(None, all).unwrap().settings
+    };
+    let profile = "SWITCHBOARD__PROFILE";
+    for (name, connects) in [
+        ("standard", "6000/1m"),
+        ("strict", "5/5m"),
+        ("marketplace", "6000/1m"),
+    ] {
+        let settings = load(&[(profile, name)]);
+        assert_eq!(settings.rate_limits.preset.as_str(), name);
+        assert_eq!(settings.limits.connects.0.unwrap().to_string(), connects);
+        let failed = settings.limits.failed_connects.0.unwrap();
+        assert_eq!(failed.to_string(), "5/5m");
+    }
+    let settings = load(&[
+        (profile, "strict"),
+        ("SWITCHBOARD__LIMITS__CONNECTS", "0"),
+        ("SWITCHBOARD__RATE_LIMITS__PRESET", "standard"),
+    ]);
+    assert_eq!(settings.limits.connects.0, None);
+    assert_eq!(settings.rate_limits.preset.as_str(), "standard");
 }

@@ -63,9 +63,9 @@ fn a_node_that_was_told_to_serve_tls_does_not_serve_plain_text_instead() {
 
 #[test]
 fn a_reserved_key_given_twice_is_one_warning_at_the_place_that_wins() {
-    let variable = "SWITCHBOARD__LIMITS__CONNECTS";
-    let text = "[limits]\nconnects = \"6000/1m\"\n";
-    let warning = the_warning(text, &[(variable, "1/1m")]);
+    let variable = "SWITCHBOARD__NOTIFICATIONS__DIGEST_WINDOW";
+    let text = "[notifications]\ndigest_window = \"1h\"\n";
+    let warning = the_warning(text, &[(variable, "2h")]);
     assert_eq!(warning.source, Source::Environment(variable.to_owned()));
 }
 

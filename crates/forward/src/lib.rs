@@ -17,9 +17,9 @@ mod tunnel;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use switchboard_messaging::Clock;
+use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::Registry;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +47,6 @@ pub struct Parts {
     pub registry: Arc<dyn Registry>,
     /// The time of signatures.
     pub clock: Arc<dyn Clock>,
-    /// Time over which a draining node ends the WebSockets that it forwards.
-    pub drain_spread: Duration,
     /// Owner of the connections to other nodes, and the signal that ends them and all that is
     /// forwarded.
     pub tasks: TaskTracker,
@@ -84,7 +82,6 @@ impl Forwarding {
             key,
             registry,
             clock,
-            drain_spread,
             tasks,
             stop,
         } = parts;
@@ -94,7 +91,7 @@ impl Forwarding {
             clock,
             nodes: Nodes::new(registry),
             client: NodeClient::new(tasks, stop.clone()),
-            tunnels: Tunnels::new(drain_spread, stop.clone()),
+            tunnels: Tunnels::new(stop.clone()),
             stop,
             warned: Mutex::new(None),
         }
@@ -106,10 +103,10 @@ impl Forwarding {
         self.nodes.refresh().await;
     }
 
-    /// Ends the WebSockets that are forwarded, spread over the time that there is for it: their
-    /// clients reconnect elsewhere.
-    pub async fn drain(&self) {
-        self.tunnels.drain().await;
+    /// Ends the WebSockets that are forwarded, spread over `window`: their clients reconnect
+    /// elsewhere.
+    pub async fn drain(&self, window: &DrainWindow) {
+        self.tunnels.drain(window).await;
     }
 }
 

@@ -22,6 +22,7 @@ impl List {
             connections: 0,
             address: address.map(str::to_owned),
             route: (*route).to_owned(),
+            draining: false,
         });
         *self.nodes.lock().unwrap() = Some(nodes.collect());
     }

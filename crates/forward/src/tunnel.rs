@@ -9,8 +9,10 @@ use http::Response;
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use switchboard_messaging::draining::DrainWindow;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,18 +28,17 @@ const LINGER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Tunnels {
     open: TaskTracker,
-    draining: CancellationToken,
-    drain_spread: Duration,
+    /// When they end, once the node drains.
+    ends: watch::Sender<Option<Ends>>,
     stop: CancellationToken,
     opened: AtomicU64,
 }
 
 impl Tunnels {
-    pub(crate) fn new(drain_spread: Duration, stop: CancellationToken) -> Self {
+    pub(crate) fn new(stop: CancellationToken) -> Self {
         Self {
             open: TaskTracker::new(),
-            draining: CancellationToken::new(),
-            drain_spread,
+            ends: watch::Sender::new(None),
             stop,
             opened: AtomicU64::new(0),
         }
@@ -69,27 +70,95 @@ impl Tunnels {
         Response::from_parts(parts, Body::empty())
     }
 
-    /// Ends every tunnel, each at a time of its own within the spread.
-    pub(crate) async fn drain(&self) {
-        self.draining.cancel();
+    /// Ends every tunnel, each at a time of its own within the window.
+    pub(crate) async fn drain(&self, window: &DrainWindow) {
+        let begun = Instant::now();
+        let mut ends = Ends::over(begun, window.alone);
+        self.ends.send_replace(Some(ends));
         self.open.close();
-        // New ones may come for as long as clients do.
-        let _ = timeout(self.drain_spread, self.open.wait()).await;
+        tokio::select! {
+            // New ones may come for as long as clients do.
+            _ = timeout_at(ends.last, self.open.wait()) => return,
+            () = window.company() => {}
+        }
+        ends = ends.later(Instant::now(), begun + window.in_company);
+        self.ends.send_replace(Some(ends));
+        let _ = timeout_at(ends.last, self.open.wait()).await;
     }
 
     /// When the tunnel of this number has to end.
     fn ended(&self, number: u64) -> impl Future<Output = ()> + Send + 'static {
-        let (draining, stop) = (self.draining.clone(), self.stop.clone());
-        let delay = self.drain_spread.mul_f64(fraction(number));
+        let (ends, stop) = (self.ends.subscribe(), self.stop.clone());
         async move {
-            let drained = async {
-                draining.cancelled().await;
-                tokio::time::sleep(delay).await;
-            };
             tokio::select! {
-                () = drained => {}
+                () = drained(ends, fraction(number)) => {}
                 () = stop.cancelled() => {}
             }
+        }
+    }
+}
+
+/// When tunnels end. Each has a number from 0 to 1, by which they go.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    /// Those up to this number had ended at this time.
+    gone: f64,
+    at: Instant,
+    /// When the last one ends.
+    last: Instant,
+}
+
+impl Ends {
+    fn over(begin: Instant, spread: Duration) -> Self {
+        Self {
+            gone: 0.0,
+            at: begin,
+            last: begin + spread,
+        }
+    }
+
+    /// The same from `now` on, with more time.
+    fn later(self, now: Instant, last: Instant) -> Self {
+        let spread = self.last.duration_since(self.at).as_secs_f64();
+        let passed = now.duration_since(self.at).as_secs_f64();
+        let gone = if passed < spread {
+            passed / spread
+        } else {
+            1.0
+        };
+        Self {
+            gone,
+            at: now,
+            last: last.max(now),
+        }
+    }
+
+    /// When the tunnel of this number ends.
+    fn of(self, number: f64) -> Instant {
+        if number <= self.gone {
+            return self.at;
+        }
+        let part = (number - self.gone) / (1.0 - self.gone);
+        self.at + self.last.duration_since(self.at).mul_f64(part)
+    }
+}
+
+/// Returns when the tunnel of this number has to end, which may become later.
+async fn drained(mut ends: watch::Receiver<Option<Ends>>, number: f64) {
+    loop {
+        let end = ends.borrow_and_update().map(|ends| ends.of(number));
+        let due = async {
+            match end {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => return,
+            changed = ends.changed() => if changed.is_err() {
+                // Nobody drains any more.
+                return std::future::pending().await;
+            },
         }
     }
 }
@@ -149,5 +218,21 @@ mod tests {
         let steps = times.windows(2).map(|pair| pair[1] - pair[0]);
         let longest = steps.fold(0.0, f64::max);
         assert!(longest < 0.03, "{longest}");
+    }
+
+    #[test]
+    fn with_more_time_those_that_are_left_end_evenly_over_what_is_left_of_it() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let ends = Ends::over(begin, Duration::from_secs(20));
+        assert_eq!([0.0, 0.5, 1.0].map(|n| ends.of(n)), [at(0), at(10), at(20)]);
+        let ends = ends.later(at(10), at(30));
+        assert_eq!(
+            [0.5, 0.75, 1.0].map(|n| ends.of(n)),
+            [at(10), at(20), at(30)]
+        );
+        assert_eq!(ends.of(0.25), at(10), "it should have ended before");
+        // Too late for anybody.
+        assert_eq!(ends.later(at(40), at(35)).of(1.0), at(40));
     }
 }

@@ -14,6 +14,7 @@ use http::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use switchboard_forward::{ClusterKey, ENDPOINT, Entrance, Forwarder, Forwarding, Parts, Route};
 use switchboard_messaging::SystemClock;
+use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::{HubResult, NodeInfo, Registry};
 use switchboard_protocol::{OrganizationId, Presence, Timestamp};
 use switchboard_socketio::{RemoteAddr, listen};
@@ -62,7 +63,6 @@ impl Node {
             key: ClusterKey::new(secret),
             registry: Arc::clone(list) as _,
             clock: Arc::new(SystemClock),
-            drain_spread: Duration::from_millis(200),
             tasks: tasks.clone(),
             stop: stop.clone(),
         }));
@@ -85,6 +85,7 @@ impl Node {
             connections: 0,
             address: Some(format!("http://{}", addresses[1])),
             route: route.as_str().to_owned(),
+            draining: false,
         };
         list.renew_lease(&info).await.unwrap();
         Self {
@@ -295,7 +296,13 @@ async fn a_node_that_drains_or_stops_ends_the_websockets_that_it_forwards() {
     let (one, two) = two_nodes().await;
     let mut stream = one.websocket(&two.session()).await;
     let answered = one.websocket(&one.session()).await;
-    one.forwarding.drain().await;
+    let window = DrainWindow {
+        registry: Arc::new(List::default()) as _,
+        node: "a node".to_owned(),
+        alone: Duration::from_millis(200),
+        in_company: Duration::from_mins(1),
+    };
+    one.forwarding.drain(&window).await;
     assert_eq!(rest(&mut stream).await, "", "drained");
     drop(answered);
 

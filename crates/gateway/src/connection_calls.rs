@@ -62,7 +62,7 @@ impl Door {
 
     /// `connection:session-info`.
     pub(crate) fn session_info(&self, socket: &Socket, opened: &Opened) -> SessionInfo {
-        let actor = &opened.session.caller.actor;
+        let actor = &opened.session.caller().actor;
         SessionInfo {
             socket_id: socket.id().to_string(),
             user_id: actor.viewer.user.clone(),
@@ -106,7 +106,7 @@ impl Door {
                 return Ok((answer, Vec::new()));
             }
         };
-        let viewer = opened.session.caller.viewer();
+        let viewer = opened.session.viewer();
         let caught_up = self
             .messaging
             .catch_up(viewer, &rooms, &input.positions)
@@ -143,7 +143,7 @@ impl Door {
         opened: &Opened,
         token: &str,
     ) -> Result<Result<Vec<ConversationId>, RecoveryFailure>, ErrorObject> {
-        let viewer = opened.session.caller.viewer();
+        let viewer = opened.session.viewer();
         let key = SessionKey(token.to_owned());
         let is_own = opened.key.as_ref() == Some(&key);
         if is_own || !is_key(token) {

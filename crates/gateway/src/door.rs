@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 use serde_json::Value;
-use switchboard_messaging::auth::{AuthFailure, Verifier};
+use switchboard_messaging::auth::Authenticator;
 use switchboard_messaging::hub::{Channel, Room, SessionKey, SessionRecord};
 use switchboard_messaging::presence::{organization_channel, user_channel};
 use switchboard_messaging::store::Viewer;
-use switchboard_messaging::{Actor, Live, Messaging, Outcome, RoomEffect, publish};
+use switchboard_messaging::{Actor, Messaging, Outcome, RoomEffect, publish};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
 use switchboard_protocol::{
@@ -25,22 +25,24 @@ use crate::expiry::Expiry;
 use crate::places::{Place, Places};
 use crate::present::Present;
 use crate::recovering::{Recovered, RecoveryFailure, new_key};
+use crate::revoked::Revoker;
 use crate::rooms::{Entry, Rooms, room_name};
-use crate::session::{InRooms, Session};
+use crate::session::Session;
 use crate::sessions::Sessions;
-use crate::{GatewayOptions, NAMESPACE, handshake};
+use crate::{GatewayOptions, NAMESPACE};
 
 /// What the Socket.IO runtime hands its sockets to.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) options: GatewayOptions,
     pub(crate) messaging: Messaging,
-    pub(crate) verifier: Live<Verifier>,
+    pub(crate) authenticator: Authenticator,
     pub(crate) rooms: Rooms,
     pub(crate) expiry: Expiry,
     pub(crate) sessions: Sessions,
     pub(crate) present: Present,
     pub(crate) recoveries: RecoveryCounts,
+    pub(crate) revoker: Revoker,
     /// Held while a user's sockets are counted and one is added.
     pub(crate) counting: Mutex<()>,
     pub(crate) places: Places,
@@ -49,7 +51,7 @@ pub(crate) struct Door {
 /// A session, and what its socket is to be told first.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     /// The conversations that it follows.
     pub(crate) rooms: Vec<ConversationId>,
     /// Those of them whose rooms it is yet to enter.
@@ -73,18 +75,12 @@ impl Door {
     }
 
     async fn open(&self, handshake: &Handshake, socket: &Socket) -> Result<Opened, ErrorObject> {
-        let (cookie, query) = (self.options.cookie.as_deref(), self.options.query_token);
-        let token = handshake::token(handshake, cookie, query);
-        let actor = self
-            .verifier
-            .get()
-            .verify(&token, self.messaging.clock.now())
-            .map_err(refused)?;
+        let actor = self.who_connects(handshake).await?;
         let opened = match self.recover(handshake, &actor, socket).await? {
             Recovered::Yes(opened) => *opened,
             Recovered::No(failure) => self.begin(actor, socket, failure).await?,
         };
-        self.present.came(socket, &opened.owner);
+        self.present.came(socket, &opened);
         Ok(opened)
     }
 
@@ -117,11 +113,7 @@ impl Door {
         let owner = self.new_owner();
         let key = self.keep(viewer, socket, &owner, &rooms).await;
         Ok(Opened {
-            session: Session::new(
-                actor,
-                socket.id().to_string(),
-                Some(Arc::new(InRooms(socket.clone()))),
-            ),
+            session: self.session(actor, socket, socket.id()),
             to_enter: rooms.clone(),
             rooms,
             total_unread: opening.total_unread,
@@ -192,11 +184,11 @@ impl Door {
     }
 
     fn ready(&self, opened: &Opened) -> ServerEvent {
-        let caller = &opened.session.caller;
+        let viewer = opened.session.viewer();
         ServerEvent::SessionReady(Box::new(SessionReady {
             session_id: self.messaging.ids.next().to_string(),
-            user_id: caller.viewer().user.clone(),
-            organization_id: caller.viewer().organization.clone(),
+            user_id: viewer.user.clone(),
+            organization_id: viewer.organization.clone(),
             node_id: self.options.node_id.clone(),
             recovered: opened.recovered,
             recovery_failure: opened.failure.map(|failure| failure.as_str().to_owned()),
@@ -271,7 +263,7 @@ impl Door {
     ) -> Result<Handled, ErrorObject> {
         let nothing = Value::Object(serde_json::Map::new());
         let payload = event.args.first().unwrap_or(&nothing);
-        let caller = &opened.session.caller;
+        let caller = &*opened.session.caller();
         let call = self
             .messaging
             .understand(caller, &event.name, payload)
@@ -280,6 +272,9 @@ impl Door {
             Call::CreateSession => return answered(&self.create_session(opened)?),
             Call::SessionInfo => return answered(&self.session_info(socket, opened)),
             Call::RecoveryStats => return answered(&self.recovery_stats()),
+            Call::RefreshAuth { token } => {
+                return answered(&self.refresh(socket, opened, &token).await?);
+            }
             Call::RecoverSession(input) => {
                 let (answer, rooms) = self.recover_session(socket, opened, input).await?;
                 return Ok(Handled::Recovered(publish::value(&answer)?, rooms));
@@ -334,7 +329,7 @@ impl Application for Door {
 
     async fn connected(&self, socket: Socket, opened: Arc<Opened>) {
         self.enter_rooms(&socket, &opened).await;
-        let actor = &opened.session.caller.actor;
+        let actor = &opened.session.caller().actor;
         if let Some(packet) = packet(&self.ready(&opened)) {
             let organization = &actor.viewer.organization;
             self.rooms.tell(organization, socket.clone(), packet).await;
@@ -344,6 +339,8 @@ impl Application for Door {
             .presence
             .socket_came(&actor.viewer, socket.id().as_str())
             .await;
+        // It may have been revoked while nobody knew of this socket yet.
+        self.revoker.judge(&socket, &opened.session);
     }
 
     async fn event(&self, socket: Socket, opened: Arc<Opened>, mut event: Event) {
@@ -381,9 +378,9 @@ impl Application for Door {
     async fn disconnected(&self, id: SocketId, opened: Arc<Opened>, reason: DisconnectReason) {
         metrics::counter!("switchboard_disconnects_total", "reason" => reason.as_str())
             .increment(1);
-        let actor = &opened.session.caller.actor;
-        self.expiry.forget(&id, actor.expires_at);
-        let organization = &actor.viewer.organization;
+        let viewer = opened.session.viewer();
+        self.expiry.forget(&id);
+        let organization = &viewer.organization;
         self.rooms.socket_gone(organization, &id).await;
         if let Some(key) = &opened.key {
             self.sessions.over(key, reason.is_recoverable()).await;
@@ -391,7 +388,7 @@ impl Application for Door {
         self.messaging.typing.socket_gone(id.as_str()).await;
         self.messaging
             .presence
-            .socket_gone(&actor.viewer, id.as_str())
+            .socket_gone(viewer, id.as_str())
             .await;
         opened.place.leave();
         self.present.ended(&id, &opened.owner);
@@ -399,7 +396,7 @@ impl Application for Door {
 }
 
 fn conversation_channel(opened: &Opened, conversation: ConversationId) -> Channel {
-    let organization = opened.session.caller.viewer().organization.clone();
+    let organization = opened.session.viewer().organization.clone();
     Channel {
         organization,
         room: Room::Conversation(conversation),
@@ -411,12 +408,6 @@ fn too_many(limit: &'static str) -> ErrorObject {
     ErrorObject::forbidden(&format!("too many connections of this {limit}"))
 }
 
-fn refused(failure: AuthFailure) -> ErrorObject {
-    let reason = failure.as_str();
-    metrics::counter!("switchboard_auth_failures_total", "reason" => reason).increment(1);
-    failure.into()
-}
-
 fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) {
     if let Some(ack) = ack {
         // A socket that is gone or full needs no ack: its client will ask again.
@@ -424,7 +415,7 @@ fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) {
     }
 }
 
-fn emit(socket: &Socket, event: &ServerEvent) {
+pub(crate) fn emit(socket: &Socket, event: &ServerEvent) {
     if let Some(packet) = packet(event) {
         // A socket that is gone or full is closed by the runtime.
         let _ = socket.emit(&packet);

@@ -1,7 +1,8 @@
-//! Tokens run out while their sockets are connected: a warning a minute before, then the end.
+//! Tokens run out while their sockets are connected: a warning a minute before, then the end,
+//! unless a newer token came.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use switchboard_messaging::Clock;
@@ -17,52 +18,76 @@ const WARNING: Duration = Duration::from_mins(1);
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(500);
 
-/// The sockets whose tokens will run out, soonest first.
+/// The sockets whose tokens will run out. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Expiry {
-    due: Arc<Mutex<BTreeMap<(i64, String), Due>>>,
+pub(crate) struct Expiry(Arc<Mutex<Watched>>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    sockets: HashMap<SocketId, Due>,
+    /// When each is to be looked at, soonest first.
+    order: BTreeSet<(i64, SocketId)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Due {
     socket: Socket,
     expires_at: Timestamp,
-    warned: bool,
+    /// When the warning is due, or, once it was given, the end.
+    at: i64,
+}
+
+impl Watched {
+    fn insert(&mut self, due: Due) {
+        let id = due.socket.id();
+        self.remove(&id);
+        self.order.insert((due.at, id));
+        self.sockets.insert(id, due);
+    }
+
+    fn remove(&mut self, id: &SocketId) {
+        if let Some(due) = self.sockets.remove(id) {
+            self.order.remove(&(due.at, *id));
+        }
+    }
+
+    fn take_until(&mut self, now: Timestamp) -> Vec<Due> {
+        let mut taken = Vec::new();
+        while let Some(&(at, id)) = self.order.first()
+            && at <= now.as_millis()
+        {
+            self.order.pop_first();
+            taken.extend(self.sockets.remove(&id));
+        }
+        taken
+    }
 }
 
 impl Expiry {
-    /// Watches a socket until its token runs out.
+    /// Watches a socket until its token runs out. A newer token takes the place of the one before.
     pub(crate) fn watch(&self, socket: Socket, expires_at: Timestamp) {
-        let warn_at = expires_at
-            .as_millis()
-            .saturating_sub(WARNING.as_millis() as i64);
-        let key = (warn_at, socket.id().to_string());
-        self.due().insert(
-            key,
-            Due {
-                socket,
-                expires_at,
-                warned: false,
-            },
-        );
+        let warning = WARNING.as_millis() as i64;
+        let at = expires_at.as_millis().saturating_sub(warning);
+        self.watched().insert(Due {
+            socket,
+            expires_at,
+            at,
+        });
     }
 
     /// The socket went before its token did.
-    pub(crate) fn forget(&self, socket: &SocketId, expires_at: Timestamp) {
-        let warn_at = expires_at
-            .as_millis()
-            .saturating_sub(WARNING.as_millis() as i64);
-        let mut due = self.due();
-        due.remove(&(warn_at, socket.to_string()));
-        due.remove(&(expires_at.as_millis(), socket.to_string()));
+    pub(crate) fn forget(&self, socket: &SocketId) {
+        self.watched().remove(socket);
     }
 
     /// Looks at the clock until `stop`.
     pub(crate) async fn run(self, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(TICK);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            for due in self.take_until(clock.now()) {
-                self.act(due, clock.now());
+            let now = clock.now();
+            let due = self.watched().take_until(now);
+            for due in due {
+                self.act(due, now);
             }
         }
     }
@@ -72,7 +97,7 @@ impl Expiry {
             due.socket.disconnect();
             return;
         }
-        if due.warned || !due.socket.is_connected() {
+        if !due.socket.is_connected() {
             return;
         }
         let event = ServerEvent::AuthExpiring(AuthExpiring {
@@ -82,23 +107,15 @@ impl Expiry {
             // A socket that cannot take it is closed by its full queue.
             let _ = due.socket.emit(&packet);
         }
-        let key = (due.expires_at.as_millis(), due.socket.id().to_string());
-        self.due().insert(
-            key,
-            Due {
-                warned: true,
-                ..due
-            },
-        );
+        let mut watched = self.watched();
+        // A newer token may have come just now.
+        if !watched.sockets.contains_key(&due.socket.id()) {
+            let at = due.expires_at.as_millis();
+            watched.insert(Due { at, ..due });
+        }
     }
 
-    fn take_until(&self, now: Timestamp) -> Vec<Due> {
-        let mut due = self.due();
-        let later = due.split_off(&(now.as_millis() + 1, String::new()));
-        std::mem::replace(&mut *due, later).into_values().collect()
-    }
-
-    fn due(&self) -> std::sync::MutexGuard<'_, BTreeMap<(i64, String), Due>> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,7 @@
 //! The socket door: connect → decode → pipeline → ack, and what the hub brings → rooms → sockets.
 
 mod connection_calls;
+mod credentials;
 mod door;
 mod drain;
 mod expiry;
@@ -10,6 +11,7 @@ mod places;
 mod presence_fanout;
 mod present;
 mod recovering;
+mod revoked;
 mod rooms;
 mod session;
 mod sessions;
@@ -23,9 +25,10 @@ use http::{Request, Response};
 use tower::Service;
 
 use http::header;
-use switchboard_messaging::auth::Verifier;
+use switchboard_messaging::Messaging;
+use switchboard_messaging::auth::Authenticator;
+use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::Arrival;
-use switchboard_messaging::{Live, Messaging};
 use switchboard_socketio::{Io, Server};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -92,7 +95,7 @@ pub struct Gateway {
 #[derive(Debug)]
 pub struct Parts {
     pub messaging: Messaging,
-    pub verifier: Live<Verifier>,
+    pub authenticator: Authenticator,
     /// What the hub brings for this node.
     pub inbound: mpsc::Receiver<Arrival>,
     /// Owner of the door's tasks, and the signal that ends them.
@@ -105,7 +108,7 @@ impl Gateway {
     pub fn new(options: GatewayOptions, parts: Parts) -> Self {
         let Parts {
             messaging,
-            verifier,
+            authenticator,
             inbound,
             tasks,
             stop,
@@ -124,16 +127,25 @@ impl Gateway {
         let hub = Arc::clone(&messaging.hub);
         let sessions = sessions::Sessions::new(hub, options.max_disconnection);
         tasks.spawn(sessions.clone().run(stop.clone()));
-        let fanned = (rooms.clone(), present.clone());
+        let revoker = revoked::Revoker::new(&messaging, &present);
+        let follow = messaging.revocations.clone().follow(
+            Arc::clone(&messaging.store),
+            Arc::clone(&clock),
+            stop.clone(),
+        );
+        tasks.spawn(follow);
+        tasks.spawn(revoker.clone().run(stop.clone()));
+        let fanned = (rooms.clone(), present.clone(), revoker.clone());
         let door = door::Door {
             options,
             messaging,
-            verifier,
+            authenticator,
             rooms,
             expiry: expiry.clone(),
             sessions,
             present,
             recoveries: connection_calls::RecoveryCounts::default(),
+            revoker,
             counting: std::sync::Mutex::default(),
             places: places::Places::default(),
         };
@@ -167,13 +179,13 @@ impl Gateway {
     }
 
     /// Takes no new sockets and closes those that are there, so that they reconnect elsewhere: each
-    /// is told when, and the closes are spread evenly over `spread`. A socket is closed when the
+    /// is told when, and the closes are spread evenly over `window`. A socket is closed when the
     /// calls that it made are answered. Returns within `deadline`.
-    pub async fn drain(&self, spread: Duration, deadline: Duration) {
+    pub async fn drain(&self, window: &DrainWindow, deadline: Duration) {
         let end = Instant::now() + deadline;
         self.server.handle().refuse_new();
-        let closing = drain::close_all(self.server.handle(), spread);
-        if tokio::time::timeout_at(end - deadline / 4, closing)
+        let closing = drain::close_all(self.server.handle(), window);
+        if tokio::time::timeout_at(end - deadline / 20, closing)
             .await
             .is_err()
         {

@@ -14,6 +14,9 @@ use switchboard_protocol::{DeliveryClass, Timestamp};
 use switchboard_socketio::{Socket, SocketId};
 use tokio_util::sync::CancellationToken;
 
+use crate::door::Opened;
+use crate::session::Session;
+
 /// Nodes tell each other with this that a session went on elsewhere. It reaches no client.
 pub(crate) const SESSION_TAKEN: &str = "session:taken";
 
@@ -28,6 +31,7 @@ pub(crate) struct Present(Arc<Mutex<HashMap<SocketId, Here>>>);
 struct Here {
     socket: Socket,
     owner: String,
+    session: Arc<Session>,
     ended: CancellationToken,
 }
 
@@ -39,13 +43,21 @@ struct Taken {
 }
 
 impl Present {
-    pub(crate) fn came(&self, socket: &Socket, owner: &str) {
+    pub(crate) fn came(&self, socket: &Socket, opened: &Opened) {
         let here = Here {
             socket: socket.clone(),
-            owner: owner.to_owned(),
+            owner: opened.owner.clone(),
+            session: Arc::clone(&opened.session),
             ended: CancellationToken::new(),
         };
         self.lock().insert(socket.id(), here);
+    }
+
+    /// The sockets that are here now, with their sessions.
+    pub(crate) fn all(&self) -> Vec<(Socket, Arc<Session>)> {
+        let all = self.lock();
+        let pair = |here: &Here| (here.socket.clone(), Arc::clone(&here.session));
+        all.values().map(pair).collect()
     }
 
     /// Everything about a socket has ended.

@@ -2,7 +2,6 @@
 //! rooms, and what it missed. Any doubt, and it begins anew.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use futures_util::StreamExt;
 use switchboard_messaging::Actor;
@@ -16,7 +15,6 @@ use switchboard_socketio::{Handshake, Protocol, Socket, SocketId};
 
 use crate::door::{Door, Opened};
 use crate::rooms::{Resumption, room_name};
-use crate::session::{InRooms, Session};
 
 /// Most events that a client is given at once; one that missed more begins anew.
 const MOST_MISSED: usize = 1_000;
@@ -173,11 +171,7 @@ impl Door {
             .begin(&viewer.organization, &asked.key, record)
             .await;
         Ok(Ok(Opened {
-            session: Session::new(
-                actor.clone(),
-                id.to_string(),
-                Some(Arc::new(InRooms(socket.clone()))),
-            ),
+            session: self.session(actor.clone(), socket, id),
             rooms: rooms.into_iter().collect(),
             to_enter: Vec::new(),
             total_unread,

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use switchboard_messaging::{Actor, Caller, Following};
+use switchboard_messaging::store::Viewer;
+use switchboard_messaging::{Actor, Caller, Following, Live};
 use switchboard_protocol::{ConversationId, ErrorCode, Timestamp};
 use switchboard_socketio::Socket;
 
@@ -18,26 +19,63 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// One connected socket's session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) caller: Caller,
+    viewer: Viewer,
+    /// Another one after each newer token.
+    caller: Live<Caller>,
+    connected_at: Timestamp,
     refusals: Mutex<VecDeque<Timestamp>>,
 }
 
 impl Session {
-    pub(crate) fn new(actor: Actor, socket: String, following: Option<Arc<dyn Following>>) -> Self {
+    pub(crate) fn new(
+        actor: Actor,
+        (socket, connected_at): (String, Timestamp),
+        following: Option<Arc<dyn Following>>,
+    ) -> Self {
+        let viewer = actor.viewer.clone();
         let caller = Caller {
             actor,
             socket: Some(socket),
             following,
         };
         Self {
-            caller,
+            viewer,
+            caller: Live::new(caller),
+            connected_at,
             refusals: Mutex::default(),
         }
     }
 
+    /// Whose it is, for as long as it lasts.
+    pub(crate) fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+
+    /// Who calls, as the newest token says.
+    pub(crate) fn caller(&self) -> Arc<Caller> {
+        self.caller.get()
+    }
+
+    /// When its connect began.
+    pub(crate) fn connected_at(&self) -> Timestamp {
+        self.connected_at
+    }
+
+    /// A newer token of the same user came.
+    pub(crate) fn renew(&self, actor: Actor) {
+        let caller = Caller {
+            actor,
+            ..Caller::clone(&self.caller())
+        };
+        self.caller.set(caller);
+    }
+
     /// Counts a failed call; `true` when the socket has tried too often what it may not do.
     pub(crate) fn is_too_much(&self, code: ErrorCode, now: Timestamp) -> bool {
-        if !matches!(code, ErrorCode::Unauthenticated | ErrorCode::Forbidden) {
+        if !matches!(
+            code,
+            ErrorCode::Unauthenticated | ErrorCode::TokenExpired | ErrorCode::Forbidden
+        ) {
             return false;
         }
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +112,6 @@ impl Following for InRooms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use switchboard_messaging::store::Viewer;
     use switchboard_protocol::{OrganizationId, UserId};
 
     fn session() -> Session {
@@ -90,9 +127,10 @@ mod tests {
                 roles,
                 device: None,
                 token_id: None,
+                issued_at: None,
                 expires_at,
             },
-            "s".into(),
+            ("s".into(), at(0)),
             None,
         )
     }
@@ -105,7 +143,14 @@ mod tests {
     fn the_tenth_refusal_in_a_minute_is_too_much() {
         let session = session();
         let refused: Vec<bool> = (0..10)
-            .map(|i| session.is_too_much(ErrorCode::Forbidden, at(i)))
+            .map(|i| {
+                let codes = [
+                    ErrorCode::Forbidden,
+                    ErrorCode::Unauthenticated,
+                    ErrorCode::TokenExpired,
+                ];
+                session.is_too_much(codes[i as usize % 3], at(i))
+            })
             .collect();
         assert_eq!(refused.iter().filter(|too_much| **too_much).count(), 1);
         assert!(refused[9]);

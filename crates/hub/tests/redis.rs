@@ -63,6 +63,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
+            draining: false,
         };
         self.hub.renew_lease(&info).await
     }

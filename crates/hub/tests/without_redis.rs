@@ -53,6 +53,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
+            draining: false,
         };
         let told = self.hub.renew_lease(&info).await.unwrap();
         let told = told.into_iter().map(|(_, presence)| presence);

@@ -18,6 +18,8 @@ pub struct Actor {
     pub device: Option<String>,
     /// `jti` of the token.
     pub token_id: Option<String>,
+    /// `iat` of the token.
+    pub issued_at: Option<Timestamp>,
     /// When the token stops being good.
     pub expires_at: Timestamp,
 }

@@ -2,18 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde_json::{Map, Value};
 use switchboard_protocol::{ErrorCode, ErrorObject, OrganizationId, Timestamp, UserId};
 
 use crate::actor::Actor;
+use crate::live::Live;
 use crate::store::Viewer;
 
+mod authenticator;
 mod keys;
+mod published;
 mod signer;
 
+pub use authenticator::Authenticator;
 pub use keys::{KeyError, KeyRing};
+pub use published::{KeySource, PublishedKeys};
 pub use signer::Signer;
+
+/// The last millisecond of the year 9999.
+const LAST_MOMENT: i64 = 253_402_300_799_999;
 
 /// How tokens are judged.
 #[derive(Clone, Debug)]
@@ -50,6 +58,8 @@ pub enum AuthFailure {
     Missing,
     /// Not a token, an algorithm that is not allowed, or a signature that does not fit.
     Invalid,
+    /// Its `kid` is of no key that is known.
+    UnknownKey,
     /// `exp` has passed.
     Expired,
     /// `nbf` is yet to come.
@@ -60,6 +70,8 @@ pub enum AuthFailure {
     Audience,
     /// `sub`, `org` or `exp` is missing or not of its form.
     Claims,
+    /// It was revoked, or issued before its user's tokens were.
+    Revoked,
 }
 
 impl AuthFailure {
@@ -68,11 +80,13 @@ impl AuthFailure {
         match self {
             Self::Missing => "missing",
             Self::Invalid => "invalid",
+            Self::UnknownKey => "unknown_key",
             Self::Expired => "expired",
             Self::NotYet => "not_yet",
             Self::Issuer => "issuer",
             Self::Audience => "audience",
             Self::Claims => "claims",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -85,9 +99,11 @@ impl From<AuthFailure> for ErrorObject {
             AuthFailure::Expired => Self::new(ErrorCode::TokenExpired, "the token has expired"),
             AuthFailure::NotYet => unauthenticated("the token is not valid yet"),
             AuthFailure::Claims => unauthenticated("the token lacks a claim that is needed"),
-            AuthFailure::Invalid | AuthFailure::Issuer | AuthFailure::Audience => {
-                unauthenticated("the token is not valid")
-            }
+            AuthFailure::Revoked => unauthenticated("the token was revoked"),
+            AuthFailure::Invalid
+            | AuthFailure::UnknownKey
+            | AuthFailure::Issuer
+            | AuthFailure::Audience => unauthenticated("the token is not valid"),
         }
     }
 }
@@ -96,13 +112,27 @@ impl From<AuthFailure> for ErrorObject {
 #[derive(Debug)]
 pub struct Verifier {
     keys: KeyRing,
+    published: Option<Live<PublishedKeys>>,
     options: AuthOptions,
 }
 
 impl Verifier {
     /// A judge with these keys and rules.
     pub fn new(keys: KeyRing, options: AuthOptions) -> Self {
-        Self { keys, options }
+        Self {
+            keys,
+            published: None,
+            options,
+        }
+    }
+
+    /// With keys that somebody publishes, and replaces at times.
+    #[must_use]
+    pub fn with_published(self, keys: Live<PublishedKeys>) -> Self {
+        Self {
+            published: Some(keys),
+            ..self
+        }
     }
 
     /// Who `token` says it is, at the time `now`. A leading `Bearer ` is accepted.
@@ -116,14 +146,32 @@ impl Verifier {
         }
         // `alg: none` is no algorithm that the library knows, so its header does not parse.
         let header = jsonwebtoken::decode_header(token).map_err(|_| AuthFailure::Invalid)?;
-        let key = self
-            .keys
-            .for_algorithm(header.alg)
-            .ok_or(AuthFailure::Invalid)?;
-        let claims = signed_claims(token, key, header.alg)?;
+        let claims = self.claims(token, &header)?;
         check_times(&claims, now)?;
         self.check_parties(&claims)?;
         self.actor(&claims)
+    }
+
+    /// The claims, if a key that may be used with this algorithm has signed them.
+    fn claims(&self, token: &str, header: &Header) -> Result<Map<String, Value>, AuthFailure> {
+        let (kid, algorithm) = (header.kid.as_deref(), header.alg);
+        let published = self.published.as_ref().map(Live::get);
+        let found = published
+            .as_ref()
+            .and_then(|keys| keys.find(kid, algorithm));
+        if let Some(key) = found {
+            return signed_claims(token, key, algorithm);
+        }
+        let own = self.keys.for_algorithm(algorithm);
+        let claims = own
+            .ok_or(AuthFailure::Invalid)
+            .and_then(|key| signed_claims(token, key, algorithm));
+        // It may be published by now.
+        let may_be_new = kid.is_some() && published.is_some_and(|keys| !keys.has(kid));
+        claims.map_err(|failure| match failure {
+            AuthFailure::Invalid if may_be_new => AuthFailure::UnknownKey,
+            other => other,
+        })
     }
 
     fn check_parties(&self, claims: &Map<String, Value>) -> Result<(), AuthFailure> {
@@ -168,18 +216,21 @@ impl Verifier {
                     .collect()
             })
             .unwrap_or_default();
-        let exp = claims
-            .get("exp")
-            .and_then(Value::as_f64)
-            .ok_or(AuthFailure::Claims)?;
+        let moment = |name: &str| claims.get(name).and_then(Value::as_f64).map(moment);
         Ok(Actor {
             viewer: Viewer { organization, user },
             roles,
             device: text("deviceId").map(str::to_owned),
             token_id: text("jti").map(str::to_owned),
-            expires_at: Timestamp::from_millis((exp * 1000.0) as i64),
+            issued_at: moment("iat"),
+            expires_at: moment("exp").ok_or(AuthFailure::Claims)?,
         })
     }
+}
+
+/// A NumericDate (RFC 7519, 2). Later than the end of the year 9999 cannot be written as RFC 3339.
+fn moment(seconds: f64) -> Timestamp {
+    Timestamp::from_millis(((seconds * 1000.0) as i64).clamp(0, LAST_MOMENT))
 }
 
 fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), AuthFailure> {

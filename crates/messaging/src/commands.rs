@@ -7,6 +7,7 @@ pub(crate) mod edit_message;
 pub(crate) mod join_conversation;
 pub(crate) mod leave_conversation;
 pub(crate) mod mark;
+pub(crate) mod revoke;
 pub(crate) mod send_message;
 pub(crate) mod typing;
 

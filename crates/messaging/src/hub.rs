@@ -278,6 +278,9 @@ pub struct NodeInfo {
     /// know nothing of it.
     #[serde(default)]
     pub route: String,
+    /// Whether it is on the way out, and sends its clients away.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 /// Which nodes there are.
@@ -322,10 +325,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_that_knows_nothing_of_forwarding_is_a_node_all_the_same() {
+    fn a_node_that_knows_nothing_of_forwarding_and_draining_is_a_node_all_the_same() {
         let told =
             r#"{"id":"a","version":"0","startedAt":"2026-01-01T00:00:00.000Z","connections":1}"#;
         let node: NodeInfo = serde_json::from_str(told).unwrap();
         assert_eq!((node.address, node.route), (None, String::new()));
+        assert!(!node.draining);
     }
 }

@@ -61,6 +61,8 @@ pub struct RateTable {
     default: Option<Rate>,
     events: HashMap<String, Rate>,
     organization: Option<Rate>,
+    connects: Option<Rate>,
+    failed_connects: Option<Rate>,
 }
 
 impl RateTable {
@@ -72,7 +74,29 @@ impl RateTable {
             default,
             events,
             organization: None,
+            connects: None,
+            failed_connects: None,
         }
+    }
+
+    /// With rates for what one address may try: connects, and those of them that fail.
+    #[must_use]
+    pub fn with_connects(self, connects: Option<Rate>, failed_connects: Option<Rate>) -> Self {
+        Self {
+            connects,
+            failed_connects,
+            ..self
+        }
+    }
+
+    /// The rate of all connects of an address, if there is one.
+    pub fn of_connects(&self) -> Option<Rate> {
+        self.connects
+    }
+
+    /// The rate of connects of an address that fail, if there is one.
+    pub fn of_failed_connects(&self) -> Option<Rate> {
+        self.failed_connects
     }
 
     /// With a rate for all calls of an organization together.

@@ -15,6 +15,7 @@ use crate::limits::RateTable;
 use crate::live::Live;
 use crate::presence::PresenceService;
 use crate::rate::Rate;
+use crate::revocations::Revocations;
 use crate::store::{Refusal, Store};
 use crate::typing::TypingService;
 use crate::{Clock, Ids, commands, publish, queries};
@@ -57,6 +58,8 @@ pub struct Messaging {
     pub typing: TypingService,
     /// Looks after events that came before their predecessors.
     pub bridges: Bridges,
+    /// The tokens that are no longer believed.
+    pub revocations: Revocations,
 }
 
 /// The bucket of all calls of an organization. No event has that name, so whose it is called does not
@@ -161,7 +164,7 @@ impl Messaging {
         Ok(())
     }
 
-    async fn take(
+    pub(crate) async fn take(
         &self,
         organization: &OrganizationId,
         user: &UserId,
@@ -236,7 +239,8 @@ impl Messaging {
             Call::CreateSession
             | Call::RecoverSession(_)
             | Call::SessionInfo
-            | Call::RecoveryStats => Err(ErrorObject::not_found("session")),
+            | Call::RecoveryStats
+            | Call::RefreshAuth { .. } => Err(ErrorObject::not_found("session")),
             Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
             _ => Err(ErrorObject::not_found("event")),
         }

@@ -17,6 +17,7 @@ use switchboard_protocol::{
 };
 
 use crate::circuit::Circuit;
+use crate::revocations::Revocation;
 
 /// What a store method gives.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -358,6 +359,17 @@ pub trait Store: Send + Sync + fmt::Debug {
         after_rev: i64,
         up_to_rev: i64,
     ) -> StoreResult<Vec<Change>>;
+
+    /// Remembers a revocation until it expires. One of the same thing takes the place of the one
+    /// before, but an earlier `before` or expiry never that of a later one.
+    async fn revoke(&self, revocation: &Revocation) -> StoreResult<()>;
+
+    /// The revocations of all organizations that were made at or after `since` and are not over at
+    /// `now`, in no particular order: nodes, which have users of all, ask for them.
+    async fn revocations(&self, since: Timestamp, now: Timestamp) -> StoreResult<Vec<Revocation>>;
+
+    /// Forgets the revocations of all organizations that are over at `now`; how many.
+    async fn forget_revocations(&self, now: Timestamp) -> StoreResult<u64>;
 
     /// Whether the database answers.
     async fn ping(&self) -> StoreResult<()>;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::answers;
 use crate::error::Detail;
-use crate::fields::{CONTENT, CONVERSATION, Fields, Id, Number, Shape, Text};
+use crate::fields::{CONTENT, CONVERSATION, Fields, Id, Number, Shape, ShownText, Text};
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::objects::{Context, ConversationStatus, Kind, MessageType, PresenceStatus};
 

@@ -22,6 +22,11 @@ pub fn harmless(visible: &str) -> String {
     without_markup(visible).trim().to_owned()
 }
 
+/// `raw` as it may be shown to others: [`visible`] and [`harmless`]; may be empty.
+pub fn plain(raw: &str) -> String {
+    harmless(&visible(raw))
+}
+
 /// `text` with no `<` that an HTML parser would take for the start of markup.
 fn without_markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -97,11 +102,12 @@ const ELEMENTS: &str = "a abbr acronym address animate applet area article aside
 #[cfg(test)]
 mod tests {
     use super::*;
+    use html5ever::tendril::TendrilSink;
+    use html5ever::{LocalName, ParseOpts, QualName, ns, parse_fragment};
+    use markup5ever_rcdom::{NodeData, RcDom};
     use proptest::prelude::*;
 
-    fn clean(raw: &str) -> String {
-        harmless(&visible(raw))
-    }
+    use super::plain as clean;
 
     #[test]
     fn plain_text_comes_back_unchanged() {
@@ -152,7 +158,103 @@ mod tests {
         assert_eq!(clean(" \t\n "), "");
     }
 
+    /// What a front end gets that assigns `text` to the `innerHTML` of an element: everything in it
+    /// that is not text, and the text.
+    fn parsed(text: &str, element: &str) -> (Vec<String>, String) {
+        let name = QualName::new(None, ns!(html), LocalName::from(element));
+        let sink = RcDom::default();
+        let parser = parse_fragment(sink, ParseOpts::default(), name, Vec::new(), false);
+        let dom = parser.one(text);
+        // The parser puts the fragment into an `html` element of its own.
+        let root = dom.document.children.borrow()[0].clone();
+        let (mut markup, mut said) = (Vec::new(), String::new());
+        let mut waiting: Vec<_> = root.children.borrow().iter().rev().cloned().collect();
+        while let Some(node) = waiting.pop() {
+            match &node.data {
+                NodeData::Text { contents } => said.push_str(&contents.borrow()),
+                other => markup.push(format!("{other:?}")),
+            }
+            waiting.extend(node.children.borrow().iter().rev().cloned());
+        }
+        (markup, said)
+    }
+
+    /// Elements that a front end may well show text in.
+    const SHOWN_IN: [&str; 6] = ["div", "p", "span", "td", "textarea", "title"];
+
+    #[test]
+    fn a_parser_finds_markup_in_what_was_not_cleaned() {
+        // The tests below would not notice anything otherwise.
+        for raw in [
+            "<b>x",
+            "<img src=x onerror=alert(1)>",
+            "<!-- x -->",
+            "</b",
+            "<?x>",
+            "<a\n",
+        ] {
+            let (markup, said) = parsed(raw, "div");
+            assert!(!markup.is_empty() || said != raw, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_attackers_send_is_text_in_the_end() {
+        let attacks = [
+            "<script>alert(1)</script>",
+            "<ScRiPt >alert(1)</ScRiPt >",
+            "<img src=x onerror=alert(1)>",
+            "<svg/onload=alert(1)>",
+            "<svg><script>alert(1)</script></svg>",
+            "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
+            "<a href=\"javascript:alert(1)\">x</a>",
+            "<iframe srcdoc=\"<script>alert(1)</script>\">",
+            "<<script>alert(1)//<</script>",
+            "<scr<script>ipt>alert(1)</scr</script>ipt>",
+            "<!--><img src=x onerror=alert(1)>-->",
+            "<!--<img src=\"--><img src=x onerror=alert(1)//\">",
+            "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
+            "<template><img src=x onerror=alert(1)></template>",
+            "<\u{0}script>alert(1)</script>",
+            "<\u{8}img src=x onerror=alert(1)>",
+            "<img\u{c}src=x\u{c}onerror=alert(1)>",
+            "<x-y onclick=alert(1)>",
+            "</textarea><img src=x onerror=alert(1)>",
+            "</title><img src=x onerror=alert(1)>",
+            "<img src=x onerror=alert(1)",
+            "<plaintext>",
+            "<?xml-stylesheet href=javascript:alert(1)?>",
+            "<![CDATA[<img src=x onerror=alert(1)>]]>",
+        ];
+        for raw in attacks {
+            for element in SHOWN_IN {
+                let (markup, _) = parsed(&clean(raw), element);
+                assert!(markup.is_empty(), "{raw} in {element}: {markup:?}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_parser_finds_no_element_whatever_comes_in(
+            parts in prop::collection::vec(prop_oneof![
+                "[<>/!?a-z =\"'\\-&;\\[\\]\u{0}\u{8}\t\n\u{c}]{0,12}",
+                "</?(b|img|script|svg|a|style|textarea|title|template|x-y)( [a-z]{1,3}=[a-z\"'<>]{0,4}){0,2}/?>?",
+                Just("<!--".to_owned()), Just("-->".to_owned()), Just("<![CDATA[".to_owned()),
+                ".{0,12}",
+            ], 0..8),
+            element in prop::sample::select(&SHOWN_IN[..]),
+        ) {
+            let raw = parts.concat();
+            let (markup, _) = parsed(&clean(&raw), element);
+            prop_assert!(markup.is_empty(), "{:?} in {}: {:?}", raw, element, markup);
+        }
+
+        #[test]
+        fn text_without_markup_comes_back_unchanged(text in "[^<\\p{Cc}]{0,40}|([a-z&>0-9]{0,4} < ?[0-9 =&>]{1,4}){0,6}") {
+            prop_assert_eq!(clean(&text), text.trim());
+        }
+
         #[test]
         fn no_markup_is_left_whatever_comes_in(text in "[<>/!?a-b =\"'\\-&;x]{0,60}|.{0,60}") {
             let stored = clean(&text);

@@ -14,7 +14,7 @@ mod shape;
 
 pub use readers::{
     AnyText, Boolean, ClearableText, Id, MAX_METADATA, Metadata, Moment, Name, Number, Read,
-    Reader, Text, Word, WordOf,
+    Reader, ShownText, Text, Word, WordOf,
 };
 pub use shape::{Field, Rule, Shape};
 

@@ -50,7 +50,7 @@ impl Drop for AddressPlace {
 
 /// What counts as one address: with IPv6 the network of 64 bits, which is what one subscriber gets
 /// and can choose addresses in at will (RFC 6177).
-fn network_of(address: IpAddr) -> IpAddr {
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

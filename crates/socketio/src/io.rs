@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     DisconnectReason, Packet, Socket, SocketId, Transport,
+    pace::{Closes, Pace},
     registry::{Namespace, Registry},
     session::{Class, Farewell, Session},
 };
@@ -32,15 +33,6 @@ pub struct ConnectionCount {
     pub namespace: String,
     /// Connected sockets.
     pub count: usize,
-}
-
-/// How fast [`Io::drain`] closes connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// Spread evenly over this time.
-    Over(Duration),
-    /// So many a second; 0 is taken for 1.
-    PerSecond(u32),
 }
 
 impl Io {
@@ -248,15 +240,10 @@ impl Io {
     ) {
         self.refuse_new();
         let sessions = self.registry.sessions();
-        let count = sessions.len().max(1) as u32;
-        let step = match pace {
-            Pace::Over(time) => time / count,
-            Pace::PerSecond(rate) => Duration::from_secs(1) / rate.max(1),
-        };
-        let begin = Instant::now();
+        let mut closes = Closes::begin(pace, sessions.len() as u32);
         for (index, session) in (0u32..).zip(&sessions) {
             for socket in session.connected_sockets() {
-                tell(&socket, step * index);
+                tell(&socket, closes.until(index));
             }
             tokio::task::consume_budget().await;
         }
@@ -264,8 +251,8 @@ impl Io {
         let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
         drop(sessions);
         let closing = tokio_util::task::TaskTracker::new();
-        for (index, id) in (0u32..).zip(ids) {
-            tokio::time::sleep_until(begin + step * index).await;
+        for id in ids {
+            closes.next().await;
             if let Some(session) = self.registry.session(&id) {
                 closing.spawn(close_when_idle(session, patience));
             }

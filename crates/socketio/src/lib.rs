@@ -17,6 +17,7 @@ mod ids;
 mod io;
 pub mod listen;
 mod options;
+mod pace;
 mod packet;
 mod recovery;
 mod registry;
@@ -29,6 +30,7 @@ mod wire;
 mod ws;
 
 pub use ack::{Ack, AckError, Answer};
+pub use addresses::network_of;
 pub use application::{
     Application, DisconnectReason, Event, Handshake, Protocol, Refusal, Transport,
 };
@@ -36,8 +38,9 @@ pub use bundle::ClientBundle;
 pub use engine::{EngineConnection, EngineMessage};
 pub use http::{session_id, wants_websocket};
 pub use ids::SocketId;
-pub use io::{ConnectionCount, Io, Pace};
+pub use io::{ConnectionCount, Io};
 pub use options::{Cookie, Options};
+pub use pace::Pace;
 pub use packet::{Packet, PacketError, attachment};
 pub use recovery::{Recovery, RestoreError};
 pub use server::{RemoteAddr, Server, SocketIoService};

@@ -2,7 +2,7 @@
 //!
 //! Both databases share everything but their dialect: a `database::Statement` holds a query for
 //! each (mostly the same one), a `database::Session` runs it, and the files named for what they do
-//! (`conversations`, `messages`, `batch`, `amend`, `receipts`, `sync`) hold the rules, once.
+//! (`conversations`, `messages`, `batch`, `amend`, `receipts`, `sync`, `revocations`) hold the rules, once.
 //! `postgres` and `sqlite` hold what is particular to each.
 //!
 //! `seq` and `rev` have no gap because whoever wants the next one locks the conversation's row
@@ -37,6 +37,7 @@ mod postgres;
 mod prober;
 mod receipts;
 mod retry;
+mod revocations;
 mod rows;
 mod schema;
 mod sqlite;

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use switchboard_messaging::Store;
 use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
+use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
     Membership, NewConversation, NewMessage, StoreError, StoreResult, SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
-    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId,
+    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, Timestamp,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,7 +24,7 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::group_commit::GroupCommit;
 use crate::retry::retried;
-use crate::{amend, conversations, messages, receipts, sync};
+use crate::{amend, conversations, messages, receipts, revocations, sync};
 
 /// A [`Store`] over either database.
 #[derive(Debug)]
@@ -285,6 +286,21 @@ impl Store for SqlStore {
             up_to_rev,
         );
         self.timed("changes", work).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> StoreResult<()> {
+        let work = retried(|| revocations::revoke(&self.database, revocation));
+        self.timed("revoke", work).await
+    }
+
+    async fn revocations(&self, since: Timestamp, now: Timestamp) -> StoreResult<Vec<Revocation>> {
+        let work = revocations::since(&self.database, since, now);
+        self.timed("revocations", work).await
+    }
+
+    async fn forget_revocations(&self, now: Timestamp) -> StoreResult<u64> {
+        let work = retried(|| revocations::forget(&self.database, now));
+        self.timed("forget_revocations", work).await
     }
 
     async fn ping(&self) -> StoreResult<()> {

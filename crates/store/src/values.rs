@@ -109,6 +109,7 @@ arg_from! {
     Option<&str> => |text| Self::Text(text.map(str::to_owned));
     i64 => |number| Self::Int(number);
     Timestamp => |at| Self::Time(Some(at));
+    Option<Timestamp> => |at| Self::Time(at);
     &Map<String, Value> => |object| Self::Object(object.clone());
     &[ConversationId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());
     &[MessageId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());

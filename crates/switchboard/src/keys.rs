@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use switchboard_config::{Environment, Settings, Source};
-use switchboard_messaging::auth::{AuthOptions, KeyRing, Signer, Verifier};
+use switchboard_messaging::Live;
+use switchboard_messaging::auth::{AuthOptions, KeyRing, PublishedKeys, Signer, Verifier};
 use switchboard_protocol::OrganizationId;
 
 use crate::exit::Failure;
@@ -24,7 +25,7 @@ pub(crate) fn signing_key(settings: &Settings) -> Result<Option<Vec<u8>>> {
     if let Some(secret) = &auth.secret {
         return Ok(Some(secret.expose().as_bytes().to_vec()));
     }
-    if auth.public_key_file.is_some() || settings.general.environment != Environment::Development {
+    if auth.has_public_keys() || settings.general.environment != Environment::Development {
         return Ok(None);
     }
     development_key(Path::new(DEVELOPMENT_KEY)).map(Some)
@@ -67,8 +68,12 @@ pub(crate) fn signer(settings: &Settings, key: Option<&Vec<u8>>) -> Option<Signe
     key.map(|key| Signer::new(key, &algorithms(settings), options(settings)))
 }
 
-/// Verifies tokens as configured.
-pub(crate) fn verifier(settings: &Settings, key: Option<&Vec<u8>>) -> Result<Verifier, Failure> {
+/// Verifies tokens as configured, and with the keys that `auth.jwks_url` publishes, if it is set.
+pub(crate) fn verifier(
+    settings: &Settings,
+    key: Option<&Vec<u8>>,
+    published: &Live<PublishedKeys>,
+) -> Result<Verifier, Failure> {
     let public = match &settings.auth.public_key_file {
         None => None,
         Some(path) => {
@@ -76,7 +81,13 @@ pub(crate) fn verifier(settings: &Settings, key: Option<&Vec<u8>>) -> Result<Ver
             Some(pem.with_context(|| format!("cannot read {}", path.display()))?)
         }
     };
-    let ring = KeyRing::new(
+    let is_published = settings.auth.jwks_url.is_some();
+    let ring_of = if is_published {
+        KeyRing::beside_published
+    } else {
+        KeyRing::new
+    };
+    let ring = ring_of(
         key.map(Vec::as_slice),
         public.as_deref(),
         &algorithms(settings),
@@ -89,7 +100,12 @@ pub(crate) fn verifier(settings: &Settings, key: Option<&Vec<u8>>) -> Result<Ver
         };
         Failure::Configuration(format!("{source}: auth: {error}"))
     })?;
-    Ok(Verifier::new(ring, options(settings)))
+    let verifier = Verifier::new(ring, options(settings));
+    Ok(if is_published {
+        verifier.with_published(published.clone())
+    } else {
+        verifier
+    })
 }
 
 /// Whether the configured keys can be used.
@@ -100,12 +116,13 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
         .secret
         .as_ref()
         .map(|secret| secret.expose().as_bytes().to_vec());
-    let nothing = secret.is_none() && settings.auth.public_key_file.is_none();
+    let nothing = secret.is_none() && !settings.auth.has_public_keys();
     let stand_in = nothing.then(|| b"development".to_vec());
-    verifier(settings, secret.or(stand_in).as_ref()).map(drop)
+    let published = Live::new(PublishedKeys::default());
+    verifier(settings, secret.or(stand_in).as_ref(), &published).map(drop)
 }
 
-fn algorithms(settings: &Settings) -> Vec<String> {
+pub(crate) fn algorithms(settings: &Settings) -> Vec<String> {
     settings
         .auth
         .algorithms

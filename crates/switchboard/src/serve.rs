@@ -2,6 +2,8 @@
 
 pub(crate) mod connect;
 mod forwarding;
+mod judging;
+mod jwks;
 mod keeper;
 mod origins;
 mod parts;
@@ -21,7 +23,8 @@ use switchboard_api::playground::{self, DevelopmentTokens};
 use switchboard_config::{Environment, Loaded, Settings};
 use switchboard_forward::Route;
 use switchboard_gateway::Gateway;
-use switchboard_messaging::{Clock, Messaging, SystemClock};
+use switchboard_messaging::draining::DrainWindow;
+use switchboard_messaging::{Clock, Live, Messaging, SystemClock};
 use switchboard_socketio::{Io, listen};
 use switchboard_telemetry::{LogControl, Metrics};
 use tokio::net::TcpListener;
@@ -41,6 +44,8 @@ struct Node {
     messaging: Messaging,
     gateway: Gateway,
     place: Place,
+    /// The time over which its clients are sent away.
+    window: DrainWindow,
     lifecycle: Lifecycle,
     /// Owner of every task but the listeners', and the signal that ends them.
     tasks: TaskTracker,
@@ -122,14 +127,14 @@ async fn start(
 
     // 3. The use cases, and the door to them.
     let secret = keys::signing_key(&settings)?;
-    let verifier = switchboard_messaging::Live::new(keys::verifier(&settings, secret.as_ref())?);
     let owner = (tasks.clone(), stop.clone());
     let messaging = parts::messaging(&settings, (store, hub), &clock, owner);
+    let judge = judging::judge(&settings, secret.as_ref(), &messaging, (&tasks, &stop)).await?;
     let gateway = Gateway::new(
         parts::gateway_options(&settings, &node_id, route),
         switchboard_gateway::Parts {
             messaging: messaging.clone(),
-            verifier: verifier.clone(),
+            authenticator: judge.authenticator,
             inbound,
             tasks: tasks.clone(),
             stop: stop.clone(),
@@ -148,15 +153,13 @@ async fn start(
     tasks.spawn(keeper.run(stop.clone()));
 
     // 5. The listeners: probes first, then the public.
-    let origins = switchboard_messaging::Live::new(origins::Origins::new(&settings));
+    let origins = Live::new(origins::Origins::new(&settings));
     let signer = keys::signer(&settings, secret.as_ref()).map(Arc::new);
     let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
-    let sockets = origins::guard(
-        proxies::Proxies::new(&settings).around(place.around(gateway.service())),
-        &origins,
-    );
+    let reached = place.around(gateway.service());
+    let sockets = origins::guard(proxies::Proxies::new(&settings).around(reached), &origins);
     let routes = public_routes(&settings, sockets, signer, &clock);
-    let shown = switchboard_messaging::Live::new(settings.render_show());
+    let shown = Live::new(settings.render_show());
     let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone())
         .merge(place.entrance(gateway.service()));
     listeners.serve(admin, admin_routes, listen::Options::default());
@@ -164,12 +167,15 @@ async fn start(
     lifecycle.enter(Phase::Ready);
     tracing::info!(node = node_id, "ready");
 
-    let reload = reload::Reload::new(&settings, &messaging, (verifier, origins, shown), secret);
+    let window = parts::drain_window(&settings, &node_id, &messaging);
+    let live = (judge.live, origins, shown);
+    let reload = reload::Reload::new(&settings, &messaging, live, secret);
     let node = Node {
         settings,
         messaging,
         gateway,
         place,
+        window,
         lifecycle,
         tasks,
         stop,
@@ -185,6 +191,7 @@ async fn stop(node: Node) {
         messaging,
         gateway,
         place,
+        window,
         lifecycle,
         tasks,
         stop,
@@ -195,9 +202,8 @@ async fn stop(node: Node) {
     lifecycle.enter(Phase::Draining);
     tracing::info!("draining");
     // 2. Calls in flight are answered, and sockets closed so that they come back elsewhere.
-    let spread = parts::drain_spread(&settings);
-    let own = gateway.drain(spread, settings.shutdown.drain);
-    tokio::join!(own, place.drain());
+    let own = gateway.drain(&window, settings.shutdown.drain);
+    tokio::join!(own, place.drain(&window));
     // 3. No more requests; those under way finish.
     listeners.stop.cancel();
     listeners.tasks.close();
@@ -241,11 +247,7 @@ fn public_routes(
     sockets.merge(playground::router(tokens))
 }
 
-fn admin_routes(
-    health: Health,
-    (metrics, io): (Metrics, Io),
-    shown: switchboard_messaging::Live<String>,
-) -> Router {
+fn admin_routes(health: Health, (metrics, io): (Metrics, Io), shown: Live<String>) -> Router {
     let asked = health.clone();
     let render = move || {
         // Sockets and dependencies come and go between the keeper's rounds.

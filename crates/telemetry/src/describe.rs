@@ -181,6 +181,16 @@ pub const METRICS: &[MetricInfo] = &[
         &["reason"],
         "Tokens that were refused, by why.",
     ),
+    counter(
+        names::JWKS_FETCHES_TOTAL,
+        &["result"],
+        "Attempts to fetch the key set of `auth.jwks_url`: `ok` or `error`; after an error the old keys stay.",
+    ),
+    counter(
+        names::SOCKETS_REVOKED_TOTAL,
+        &[],
+        "Sockets that were ended because their token was revoked or their user was sent away.",
+    ),
     gauge(
         names::PRESENCE_USERS,
         &["status"],

@@ -40,6 +40,10 @@ pub const DUPLICATES_DROPPED_TOTAL: &str = "switchboard_duplicates_dropped_total
 pub const RATE_LIMITED_TOTAL: &str = "switchboard_rate_limited_total";
 /// Counter `{reason}`: tokens refused.
 pub const AUTH_FAILURES_TOTAL: &str = "switchboard_auth_failures_total";
+/// Counter `{result}`: attempts to fetch the key set of `auth.jwks_url`.
+pub const JWKS_FETCHES_TOTAL: &str = "switchboard_jwks_fetches_total";
+/// Counter: sockets ended because their token was revoked or their user sent away.
+pub const SOCKETS_REVOKED_TOTAL: &str = "switchboard_sockets_revoked_total";
 /// Gauge `{status}`: users by presence.
 pub const PRESENCE_USERS: &str = "switchboard_presence_users";
 /// Counter `{kind, result}`: requests that came to the wrong node.

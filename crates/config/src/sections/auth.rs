@@ -1,10 +1,11 @@
 //! Whose tokens are believed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::section;
 use crate::key::{unset, value};
-use crate::values::{ClaimName, CookieName, OrgId, Secret, choice};
+use crate::values::{ClaimName, CookieName, KeySetUrl, OrgId, Secret, choice};
 
 choice! {
     /// A signature algorithm for tokens.
@@ -27,7 +28,7 @@ choice! {
 }
 
 impl Algorithm {
-    /// Whether it verifies with `auth.secret`; otherwise with the key in `auth.public_key_file`.
+    /// Whether it verifies with `auth.secret`; otherwise with a public key.
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
@@ -50,13 +51,18 @@ section! {
     /// node generates one.
     pub struct Auth at "auth", "auth." {
         /// Signature algorithms that are accepted. `HS…` verify with `auth.secret`, the others with
-        /// `auth.public_key_file`. When empty, every one that fits a key that is set: all `HS…` for
-        /// a secret, `RS256` and `PS256`, `ES256` or `EdDSA` for a public key, by its kind.
+        /// `auth.public_key_file` or those of `auth.jwks_url`. When empty, every one that fits a key that
+        /// is set: all `HS…` for a secret, `RS256` and `PS256`, `ES256` or `EdDSA` for a public key, by
+        /// its kind.
         algorithms: Vec<Algorithm> = value("[]").reloadable();
         /// Secret of the `HS…` algorithms; at least 32 bytes in production.
         secret: Option<Secret<String>> = unset().reloadable();
         /// PEM file with the public key of the `RS256`, `PS256`, `ES256` and `EdDSA` algorithms.
         public_key_file: Option<PathBuf> = unset().reloadable();
+        /// Where the issuer publishes its public keys as a JSON Web Key Set: fetched at start, every five
+        /// minutes, and when a token names a key that is not known. Plain `http://` is refused in
+        /// production, but for this machine.
+        jwks_url: Option<KeySetUrl> = unset();
         /// Accepted `iss` claims; any when empty.
         issuer: Vec<String> = value("[]").reloadable();
         /// Accepted `aud` claims; any when empty.
@@ -67,10 +73,20 @@ section! {
         roles_claim: ClaimName = value("roles");
         /// Organization of tokens that name none; without it they are refused.
         default_org: Option<OrgId> = unset();
+        /// How long it is remembered that a token was revoked whose end is not known: no token should
+        /// be good for longer.
+        revocations_kept: Duration = value("90d").within("1h", "1000d");
         /// Cookie to look for a token in; without it none.
         cookie: Option<CookieName> = unset();
         /// Whose token is taken from the URL's query: `eio3` for Engine.IO 3 clients only, which
         /// have no other place for it.
         allow_query_token: AllowQueryToken = value("eio3");
+    }
+}
+
+impl Auth {
+    /// Whether tokens may be signed by keys of which the node knows the public half.
+    pub fn has_public_keys(&self) -> bool {
+        self.public_key_file.is_some() || self.jwks_url.is_some()
     }
 }

@@ -21,7 +21,7 @@ choice! {
     pub enum Profile {
         /// The defaults as documented.
         Standard = "standard",
-        /// Lower rate limits.
+        /// Lower rate limits, and few attempts to connect.
         Strict = "strict",
         /// As marketplaces expect it: few messages an hour.
         Marketplace = "marketplace",
@@ -33,8 +33,8 @@ section! {
     pub struct General at "", "" {
         /// `production` refuses development keys and `*` origins.
         environment: Environment = value("development");
-        /// The set of defaults to begin with: `strict` and `marketplace` lower the rate limits. Keys
-        /// that are set win.
+        /// The set of defaults to begin with: `strict` and `marketplace` lower the rate limits
+        /// (`rate_limits.preset`), `strict` also `limits.connects`. Keys that are set win.
         profile: Profile = value("standard");
         /// What this node calls itself; unique in the cluster. Without it the node makes one of its
         /// host name and a random part.

@@ -16,6 +16,14 @@ choice! {
     }
 }
 
+choice! {
+    /// What becomes of markup in what users write.
+    pub enum Sanitizer {
+        /// Tags and comments go, their text stays.
+        Strip = "strip",
+    }
+}
+
 section! {
     /// What a message may be, and what may be done to it afterwards.
     pub struct Messages at "messages", "messages." {
@@ -26,6 +34,9 @@ section! {
         /// `tombstone` keeps a deleted message's place without its content, `disabled` refuses to
         /// delete.
         deletion: Deletion = value("tombstone").reloadable();
+        /// What becomes of HTML in messages, titles and statuses. `strip` is all there is: tags and
+        /// comments go, their text stays, and plain text such as `1 < 2` is not touched.
+        sanitizer: Sanitizer = value("strip");
     }
 }
 

@@ -21,7 +21,7 @@ pub use database::Database;
 pub use general::{Environment, General, Profile};
 pub use http::Http;
 pub use limits::Limits;
-pub use messages::{Deletion, Messages};
+pub use messages::{Deletion, Messages, Sanitizer};
 pub use presence::Presence;
 pub use rate_limits::{Preset, RateLimits};
 pub use realtime::Realtime;

@@ -2,6 +2,7 @@
 
 mod collections;
 mod duration;
+mod key_set_url;
 mod names;
 mod network;
 mod node_url;
@@ -12,11 +13,12 @@ mod secret;
 mod size;
 mod url;
 
+pub use key_set_url::KeySetUrl;
 pub use names::{ClaimName, CookieName, KeyPrefix, LogLevel, NodeId, OrgId};
 pub use network::Network;
 pub use node_url::NodeUrl;
 pub use origin::Origin;
-pub use rate::Rate;
+pub use rate::{Rate, RateLimit};
 pub use secret::Secret;
 pub use size::Size;
 pub use url::{DatabaseBackend, DatabaseUrl, RedisUrl};

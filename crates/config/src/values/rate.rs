@@ -53,6 +53,36 @@ impl Value for Rate {
     }
 }
 
+/// A rate, or `0`: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RateLimit(pub Option<Rate>);
+
+impl Value for RateLimit {
+    const KIND: &'static str = "rate, or 0";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "0" => Ok(Self(None)),
+            rate => Ok(Self(Some(Rate::from_text(rate)?))),
+        }
+    }
+
+    fn from_toml(value: &toml::Value) -> Result<Self, String> {
+        match value {
+            toml::Value::Integer(0) => Ok(Self(None)),
+            toml::Value::String(text) => Self::from_text(text),
+            other => Err(super::expected::<Self>(other)),
+        }
+    }
+
+    fn to_toml(&self) -> Option<toml::Value> {
+        match self.0 {
+            None => Some(toml::Value::Integer(0)),
+            Some(rate) => rate.to_toml(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -89,6 +119,21 @@ mod tests {
     #[case::two_times("1/1m/1m")]
     fn anything_else_is_refused(#[case] text: &str) {
         assert!(Rate::from_text(text).is_err());
+    }
+
+    #[test]
+    fn no_limit_is_written_as_0() {
+        let rate = Rate::from_text("5/5m").unwrap();
+        for (text, limit) in [("0", None), ("5/5m", Some(rate))] {
+            let read = RateLimit::from_text(text).unwrap();
+            assert_eq!(read, RateLimit(limit));
+            let written = read.to_toml().unwrap();
+            assert_eq!(RateLimit::from_toml(&written), Ok(read));
+        }
+        for bad in ["", "1", "0/1m", "none"] {
+            assert!(RateLimit::from_text(bad).is_err(), "{bad}");
+        }
+        assert!(RateLimit::from_toml(&toml::Value::Integer(1)).is_err());
     }
 
     proptest! {

@@ -6,7 +6,11 @@ use serde_json::json;
 use switchboard_testkit::client::{RawSocket, Refused, SocketClient};
 use tokio::time::Instant;
 
-use crate::support::Cluster;
+use crate::support::{Client, Cluster, Node};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// How long anything that must come may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_call_in_flight_is_answered_before_the_end() {
@@ -17,7 +21,7 @@ async fn a_call_in_flight_is_answered_before_the_end() {
     let storing = node.store.gate("append");
     let drain = async {
         storing.reached().await;
-        let draining = node.gateway.drain(Duration::ZERO, Duration::from_secs(10));
+        let draining = node.drain_at_once(Duration::from_secs(10));
         let opening = async {
             tokio::task::yield_now().await;
             storing.open();
@@ -45,7 +49,7 @@ async fn calls_that_still_wait_their_turn_are_answered_before_the_end() {
         .collect();
     let drain = async {
         storing.reached().await;
-        let draining = node.gateway.drain(Duration::ZERO, Duration::from_secs(10));
+        let draining = node.drain_at_once(Duration::from_secs(10));
         let opening = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
             storing.open();
@@ -58,29 +62,105 @@ async fn calls_that_still_wait_their_turn_are_answered_before_the_end() {
     }
 }
 
+/// Connects so many, each another user.
+async fn connect(node: &Node, count: usize) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for index in 0..count {
+        clients.push(node.connect(&format!("user{index}")).await);
+    }
+    clients
+}
+
+/// What a client was told of its end, by when it heard that, and when it ended; since `started`.
+struct Gone {
+    told: Vec<(Duration, Duration)>,
+    ended: Duration,
+}
+
+async fn gone(mut client: Client, started: Instant) -> Gone {
+    let mut told = Vec::new();
+    while let Some(event) = client.next_event(PATIENCE).await {
+        if event.name == "server:draining" {
+            let wait = event.payload()["reconnectInMs"].as_u64().unwrap();
+            told.push((started.elapsed(), Duration::from_millis(wait)));
+        }
+    }
+    client.wait_for_end().await;
+    let ended = started.elapsed();
+    Gone { told, ended }
+}
+
+async fn all_gone(clients: Vec<Client>, started: Instant) -> Vec<Gone> {
+    let all = clients.into_iter().map(|client| gone(client, started));
+    futures_util::future::join_all(all).await
+}
+
 #[tokio::test]
 async fn the_closes_are_spread_and_each_is_told_when() {
-    let cluster = Cluster::of(1).await;
+    // The other node does not drain.
+    let cluster = Cluster::of(2).await;
     let node = cluster.node(1);
-    let names: Vec<String> = (0..10).map(|index| format!("user{index}")).collect();
-    let mut sockets = Vec::new();
-    for name in &names {
-        sockets.push(node.connect(name).await);
-    }
+    node.says_that_it_drains().await;
+    let clients = connect(node, 10).await;
     let started = Instant::now();
-    let spread = Duration::from_secs(1);
-    let ends = sockets.into_iter().map(|mut socket| async move {
-        let told = socket.wait_for("server:draining").await.payload()["reconnectInMs"].clone();
-        socket.wait_for_end().await;
-        (told.as_u64().unwrap(), started.elapsed())
-    });
-    let drain = node.gateway.drain(spread, Duration::from_secs(10));
-    let (mut ends, ()) = tokio::join!(futures_util::future::join_all(ends), drain);
-    ends.sort();
-    let told: Vec<u64> = ends.iter().map(|(told, _)| *told).collect();
+    let drain = node.drain(SECOND, 60 * SECOND, 70 * SECOND);
+    let (all, ()) = tokio::join!(all_gone(clients, started), drain);
+    let mut told: Vec<u128> = Vec::new();
+    for gone in &all {
+        let [(_, wait)] = gone.told[..] else {
+            panic!("it was told {} times", gone.told.len())
+        };
+        assert!(gone.ended >= wait, "{wait:?} {:?}", gone.ended);
+        told.push(wait.as_millis());
+    }
+    told.sort_unstable();
     assert_eq!(told, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
-    for (told, ended) in ends {
-        assert!(ended >= Duration::from_millis(told), "{told} {ended:?}");
+}
+
+#[tokio::test]
+async fn nodes_that_drain_together_send_away_no_more_a_second_than_one_alone() {
+    let cluster = Cluster::of(3).await;
+    let (one, two) = (cluster.node(1), cluster.node(2));
+    let clients = (connect(one, 10).await, connect(two, 10).await);
+    one.says_that_it_drains().await;
+    two.says_that_it_drains().await;
+    let started = Instant::now();
+    let (one, two, ..) = tokio::join!(
+        all_gone(clients.0, started),
+        all_gone(clients.1, started),
+        one.drain(SECOND, 4 * SECOND, 20 * SECOND),
+        two.drain(SECOND, 4 * SECOND, 20 * SECOND),
+    );
+    let mut ends: Vec<Duration> = one.iter().chain(&two).map(|gone| gone.ended).collect();
+    ends.sort_unstable();
+    // The eleventh after each is more than a second later.
+    for (first, last) in ends.iter().zip(&ends[10..]) {
+        assert!(*last - *first >= SECOND, "{ends:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_drains_goes_slower_when_another_one_begins_to_and_says_so() {
+    let cluster = Cluster::of(2).await;
+    let (one, two) = (cluster.node(1), cluster.node(2));
+    let clients = connect(one, 20).await;
+    one.says_that_it_drains().await;
+    let started = Instant::now();
+    let other = async {
+        tokio::time::sleep(SECOND / 4).await;
+        two.says_that_it_drains().await;
+    };
+    let drain = one.drain(2 * SECOND, 4 * SECOND, 20 * SECOND);
+    let (mut all, ..) = tokio::join!(all_gone(clients, started), drain, other);
+    all.sort_by_key(|gone| gone.ended);
+    let last = all.last().unwrap();
+    assert_eq!(last.told.len(), 2);
+    assert!(last.ended >= 3 * SECOND, "{:?}", last.ended);
+    for gone in &all {
+        let (heard, wait) = gone.told.last().unwrap();
+        // It heard of it a little later than it was told.
+        let due = *heard + *wait;
+        assert!(gone.ended + SECOND / 2 >= due, "{due:?} {:?}", gone.ended);
     }
 }
 
@@ -88,9 +168,7 @@ async fn the_closes_are_spread_and_each_is_told_when() {
 async fn a_draining_node_takes_nobody_in() {
     let cluster = Cluster::of(1).await;
     let node = cluster.node(1);
-    node.gateway
-        .drain(Duration::ZERO, Duration::from_secs(5))
-        .await;
+    node.drain_at_once(Duration::from_secs(5)).await;
     let token = node.token("alice", "acme", Duration::from_mins(1));
     let refused = SocketClient::connect(&node.url, json!({"token": token})).await;
     assert!(
@@ -116,7 +194,7 @@ async fn a_client_that_never_reads_does_not_hold_up_the_end() {
     }
     bob.revs_until(301).await;
     let (started, deadline) = (Instant::now(), Duration::from_secs(2));
-    node.gateway.drain(Duration::ZERO, deadline).await;
+    node.drain_at_once(deadline).await;
     let took = started.elapsed();
     assert!(took < deadline + Duration::from_secs(1), "{took:?}");
     bob.wait_for("server:draining").await;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use switchboard_messaging::clock::ManualClock;
 use switchboard_messaging::{Rate, Rules};
 use switchboard_protocol::Timestamp;
+use switchboard_testkit::client::Refused;
 
-use crate::support::{Cluster, Setup, rates};
+use crate::support::{Cluster, Node, Setup, rates};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -146,4 +147,73 @@ async fn nothing_can_be_deleted_where_deletion_is_disabled() {
     let stranger = node.connect_with(&stranger).await.unwrap();
     let error = stranger.refused("message:delete", delete).await;
     assert_eq!(error["code"], "NOT_FOUND");
+}
+
+/// What a connect that must be refused is told.
+async fn refusal(node: &Node, token: &str) -> Value {
+    match node.connect_with(token).await {
+        Err(Refused::ConnectError { message, data }) => {
+            assert_eq!(data["code"], *message);
+            data
+        }
+        other => panic!("not refused: {:?}", other.map(|_| ())),
+    }
+}
+
+#[tokio::test]
+async fn connects_that_fail_are_counted_by_address_and_good_tokens_get_in_all_the_same() {
+    let clock = manual_clock();
+    let setup = Setup {
+        clock: Arc::clone(&clock) as _,
+        rates: rates(&[]).with_connects(None, Some(Rate::new(5, MINUTE * 5))),
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(2, setup).await;
+    let expired = cluster.node(1).token_with("alice", &json!({"exp": 1}));
+    for attempt in 0..5 {
+        let node = cluster.node(1 + attempt % 2);
+        assert_eq!(refusal(node, "bad").await["code"], "UNAUTHENTICATED");
+    }
+    for token in ["bad", "", &expired] {
+        let error = refusal(cluster.node(2), token).await;
+        assert_eq!(error["code"], "RATE_LIMITED");
+        assert_eq!(error["retryAfterMs"], 60_000);
+    }
+    let alice = cluster.node(1).connect("alice").await;
+    alice.ok("conversation:list", json!({})).await;
+    clock.advance(MINUTE);
+    assert_eq!(
+        refusal(cluster.node(1), &expired).await["code"],
+        "TOKEN_EXPIRED"
+    );
+    assert_eq!(
+        refusal(cluster.node(1), &expired).await["code"],
+        "RATE_LIMITED"
+    );
+}
+
+#[tokio::test]
+async fn all_connects_of_an_address_are_counted_where_that_is_limited() {
+    let clock = manual_clock();
+    let setup = Setup {
+        clock: Arc::clone(&clock) as _,
+        rates: rates(&[]).with_connects(Some(Rate::new(5, MINUTE * 5)), None),
+        ..Setup::default()
+    };
+    let cluster = Cluster::with(2, setup).await;
+    for attempt in 0..4 {
+        cluster.node(1 + attempt % 2).connect("alice").await;
+    }
+    assert_eq!(
+        refusal(cluster.node(1), "bad").await["code"],
+        "UNAUTHENTICATED"
+    );
+    let good = cluster.node(2).token("bob", "acme", MINUTE * 60);
+    for token in [good.as_str(), "bad"] {
+        let error = refusal(cluster.node(2), token).await;
+        assert_eq!(error["code"], "RATE_LIMITED");
+        assert_eq!(error["retryAfterMs"], 60_000);
+    }
+    clock.advance(MINUTE);
+    cluster.node(2).connect("bob").await;
 }

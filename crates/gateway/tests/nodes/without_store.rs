@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Cluster, Setup};
+use crate::support::{Client, Cluster, Failure, SECRETS, Setup};
 
 /// Longer than the grace, the window and a slow machine's thoughts.
 const A_WHILE: Duration = Duration::from_millis(900);
@@ -69,4 +69,53 @@ async fn who_goes_meanwhile_is_told_of_when_the_store_is_back() {
     assert_eq!(status_of_alice(&mut bob).await, "offline");
     node.keep_place().await;
     bob.hears_nothing_of("presence:changed", A_WHILE).await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_the_store_says() {
+    let cluster = Cluster::of(1).await;
+    let node = cluster.node(1);
+    let alice = node.connect("alice").await;
+    let conversation = alice.group(&["bob"]).await;
+    let message = alice.say(&conversation, "hello").await["id"].clone();
+    let here = json!({"conversationId": conversation});
+    let calls = [
+        (
+            "append",
+            "message:send",
+            json!({"conversationId": conversation, "content": "x"}),
+        ),
+        (
+            "edit",
+            "message:edit",
+            json!({"messageId": message, "content": "x"}),
+        ),
+        ("delete", "message:delete", json!({"messageId": message})),
+        ("membership", "conversation:get", here.clone()),
+        (
+            "sync",
+            "conversation:sync",
+            json!({"conversationId": conversation, "afterRev": 0}),
+        ),
+        ("history", "message:history", here),
+        ("list", "conversation:list", json!({})),
+        (
+            "create_conversation",
+            "conversation:create",
+            json!({"kind": "group", "participantIds": []}),
+        ),
+    ];
+    for (method, event, payload) in calls {
+        for (failure, code) in [
+            (Failure::Away, "UNAVAILABLE"),
+            (Failure::Defect, "INTERNAL"),
+        ] {
+            node.store.fail(method, failure);
+            let error = alice.refused(event, payload.clone()).await;
+            assert_eq!(error["code"], code, "{event}: {error}");
+            let told = error.to_string();
+            assert!(!told.contains(SECRETS), "{event}: {told}");
+        }
+        node.store.break_down(None);
+    }
 }

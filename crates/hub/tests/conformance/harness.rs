@@ -65,15 +65,28 @@ impl Node {
     }
 
     pub(crate) async fn renew_with(&self, connections: u64) -> Vec<(OrganizationId, Presence)> {
+        self.hub.renew_lease(&self.info(connections)).await.unwrap()
+    }
+
+    /// Renews its lease on the way out.
+    pub(crate) async fn drains(&self) {
         let info = NodeInfo {
+            draining: true,
+            ..self.info(0)
+        };
+        self.hub.renew_lease(&info).await.unwrap();
+    }
+
+    fn info(&self, connections: u64) -> NodeInfo {
+        NodeInfo {
             id: self.id.clone(),
             version: "1.2.3".into(),
             started_at: at(7),
             connections,
             address: Some("http://10.0.0.7:9090".into()),
             route: "node-1".into(),
-        };
-        self.hub.renew_lease(&info).await.unwrap()
+            draining: false,
+        }
     }
 
     pub(crate) async fn subscribe(&self, channels: &[Channel]) {

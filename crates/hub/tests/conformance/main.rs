@@ -120,6 +120,7 @@ conformance! {
     registry {
         lists_the_nodes_whose_lease_is_valid,
         a_renewed_lease_carries_the_new_figures,
+        a_node_that_drains_says_so_to_the_others,
         a_node_that_leaves_is_gone_at_once,
         a_lease_holds_until_it_is_over_and_no_longer,
     }

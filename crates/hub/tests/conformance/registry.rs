@@ -3,6 +3,12 @@
 use crate::harness::{Harness, Node, at};
 
 impl Node {
+    async fn sees_draining(&self) -> Vec<String> {
+        let nodes = self.hub.nodes().await.unwrap();
+        let draining = nodes.into_iter().filter(|node| node.draining);
+        draining.map(|node| node.id).collect()
+    }
+
     async fn sees(&self) -> Vec<String> {
         let nodes = self.hub.nodes().await.unwrap();
         let mut ids: Vec<String> = nodes.into_iter().map(|node| node.id).collect();
@@ -34,6 +40,17 @@ pub(crate) async fn a_renewed_lease_carries_the_new_figures(cluster: &impl Harne
     assert_eq!(nodes[0].started_at, at(7));
     assert_eq!(nodes[0].address.as_deref(), Some("http://10.0.0.7:9090"));
     assert_eq!(nodes[0].route, "node-1");
+}
+
+pub(crate) async fn a_node_that_drains_says_so_to_the_others(cluster: &impl Harness) {
+    let a = cluster.node("a").await;
+    let b = cluster.node("b").await;
+    assert!(b.sees_draining().await.is_empty());
+    a.drains().await;
+    assert_eq!(b.sees_draining().await, ["a"]);
+    assert_eq!(b.sees().await, ["a", "b"], "it is still there");
+    a.hub.leave().await.unwrap();
+    assert!(b.sees_draining().await.is_empty());
 }
 
 pub(crate) async fn a_node_that_leaves_is_gone_at_once(cluster: &impl Harness) {

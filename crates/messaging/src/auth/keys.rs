@@ -16,6 +16,12 @@ pub enum KeyError {
     /// An algorithm for which no key is there.
     #[error("{0} is allowed, but there is no key for it")]
     NoKey(String),
+    /// Not a JSON Web Key Set.
+    #[error("not a JSON Web Key Set")]
+    NoSet,
+    /// A set without a key that tokens may be signed with.
+    #[error("the key set has no public key for signatures with an allowed algorithm")]
+    EmptySet,
 }
 
 /// Keys and the algorithms that each may be used with. A key is only ever used with algorithms of
@@ -49,6 +55,25 @@ impl KeyRing {
         public_key: Option<&[u8]>,
         allowed: &[String],
     ) -> Result<Self, KeyError> {
+        Self::of(secret, public_key, (allowed, |_| false))
+    }
+
+    /// As [`new`](Self::new), beside published keys: for algorithms of public keys there need be
+    /// none here.
+    pub fn beside_published(
+        secret: Option<&[u8]>,
+        public_key: Option<&[u8]>,
+        allowed: &[String],
+    ) -> Result<Self, KeyError> {
+        let is_public = |algorithm| family_of(algorithm) != AlgorithmFamily::Hmac;
+        Self::of(secret, public_key, (allowed, is_public))
+    }
+
+    fn of(
+        secret: Option<&[u8]>,
+        public_key: Option<&[u8]>,
+        (allowed, is_elsewhere): (&[String], fn(Algorithm) -> bool),
+    ) -> Result<Self, KeyError> {
         let mut keys = Vec::new();
         if let Some(secret) = secret {
             keys.push((AlgorithmFamily::Hmac, DecodingKey::from_secret(secret)));
@@ -63,7 +88,7 @@ impl KeyRing {
                 .find(|(family, _)| *family == family_of(algorithm));
             match key {
                 Some((_, key)) => entries.push((algorithm, key.clone())),
-                None if allowed.is_empty() => {}
+                None if allowed.is_empty() || is_elsewhere(algorithm) => {}
                 None => return Err(KeyError::NoKey(name.to_owned())),
             }
         }
@@ -79,7 +104,7 @@ impl KeyRing {
     }
 }
 
-fn wanted(allowed: &[String]) -> Result<Vec<(&'static str, Algorithm)>, KeyError> {
+pub(super) fn wanted(allowed: &[String]) -> Result<Vec<(&'static str, Algorithm)>, KeyError> {
     if allowed.is_empty() {
         return Ok(ALGORITHMS.to_vec());
     }

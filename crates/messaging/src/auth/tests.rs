@@ -44,6 +44,11 @@ fn a_good_token_says_who_it_is() {
     assert_eq!(actor.viewer.organization.as_str(), "acme");
     assert!(actor.roles.contains("operator"));
     assert_eq!(actor.expires_at, Timestamp::from_millis((NOW + 60) * 1000));
+    assert_eq!(actor.issued_at, None);
+    let issued = verify(&with(|c| c["iat"] = json!(NOW - 1)))
+        .unwrap()
+        .issued_at;
+    assert_eq!(issued, Some(Timestamp::from_millis((NOW - 1) * 1000)));
     assert!(verify(&format!("Bearer {}", hs256(&claims()))).is_ok());
 }
 
@@ -56,6 +61,14 @@ fn a_token_is_good_until_its_exp_and_no_longer() {
     );
     let without = with(|c| drop(c.as_object_mut().unwrap().remove("exp")));
     assert_eq!(verify(&without), Err(AuthFailure::Claims));
+}
+
+#[test]
+fn an_exp_in_the_far_future_can_still_be_told() {
+    for exp in [1e12, 1e300] {
+        let actor = verify(&with(|c| c["exp"] = json!(exp))).unwrap();
+        assert_eq!(actor.expires_at.to_string(), "9999-12-31T23:59:59.999Z");
+    }
 }
 
 #[test]
@@ -229,4 +242,99 @@ fn what_the_signer_signs_the_verifier_believes() {
     let actor = verifier(options).verify(&token, now).unwrap();
     assert_eq!((actor.viewer.user, actor.viewer.organization), (user, org));
     assert!(actor.roles.contains("operator"));
+}
+
+/// A set with the public half of the test's keys, as an issuer publishes it.
+fn published(name: &str, kid: &str) -> Value {
+    let sets: Value = serde_json::from_slice(pem!("public.jwks.json")).unwrap();
+    let key = sets["keys"].as_array().unwrap().iter();
+    let mut key = key.clone().find(|key| key["kid"] == name).unwrap().clone();
+    key["kid"] = kid.into();
+    key
+}
+
+fn set(keys: &[Value]) -> PublishedKeys {
+    let set = json!({ "keys": keys }).to_string();
+    PublishedKeys::parse(set.as_bytes(), &[]).unwrap()
+}
+
+fn signed_as(algorithm: Algorithm, kid: &str, key: &EncodingKey) -> String {
+    let header = Header {
+        kid: Some(kid.to_owned()),
+        ..Header::new(algorithm)
+    };
+    jsonwebtoken::encode(&header, &claims(), key).unwrap()
+}
+
+#[test]
+fn published_keys_of_every_kind_verify_tokens_that_name_them() {
+    let at = Timestamp::from_millis(NOW * 1000);
+    let cases = [
+        (
+            "rsa",
+            Algorithm::RS256,
+            EncodingKey::from_rsa_pem(pem!("rsa.key.pem")),
+        ),
+        (
+            "rsa",
+            Algorithm::PS256,
+            EncodingKey::from_rsa_pem(pem!("rsa.key.pem")),
+        ),
+        (
+            "ec",
+            Algorithm::ES256,
+            EncodingKey::from_ec_pem(pem!("ec.key.pem")),
+        ),
+        (
+            "ed",
+            Algorithm::EdDSA,
+            EncodingKey::from_ed_pem(pem!("ed.key.pem")),
+        ),
+    ];
+    for (name, algorithm, key) in cases {
+        let key = key.unwrap();
+        let keys = Live::new(set(&[published(name, "k1")]));
+        let ring = KeyRing::beside_published(Some(SECRET), None, &[]).unwrap();
+        let judge = Verifier::new(ring, AuthOptions::default()).with_published(keys.clone());
+        let verify = |token: &str| judge.verify(token, at).map(drop);
+        assert_eq!(
+            verify(&signed_as(algorithm, "k1", &key)),
+            Ok(()),
+            "{algorithm:?}"
+        );
+        assert_eq!(
+            verify(&signed(algorithm, &key, &claims())),
+            Ok(()),
+            "{algorithm:?}"
+        );
+        let unknown = signed_as(algorithm, "k2", &key);
+        assert_eq!(verify(&unknown), Err(AuthFailure::UnknownKey));
+        // The issuer has rotated.
+        keys.set(set(&[published(name, "k2")]));
+        assert_eq!(verify(&unknown), Ok(()));
+        let old = signed_as(algorithm, "k1", &key);
+        assert_eq!(verify(&old), Err(AuthFailure::UnknownKey));
+    }
+}
+
+#[test]
+fn a_published_key_is_no_secret_and_the_secret_stays_what_it_is() {
+    let at = Timestamp::from_millis(NOW * 1000);
+    let keys = Live::new(set(&[published("rsa", "k1")]));
+    let ring = KeyRing::beside_published(Some(SECRET), None, &[]).unwrap();
+    let judge = Verifier::new(ring, AuthOptions::default()).with_published(keys);
+    let secret = EncodingKey::from_secret(SECRET);
+    assert!(
+        judge
+            .verify(&signed_as(Algorithm::HS256, "k1", &secret), at)
+            .is_ok()
+    );
+    for public in [pem!("rsa.pub.pem").as_slice(), pem!("public.jwks.json")] {
+        let forged = EncodingKey::from_secret(public);
+        let token = signed_as(Algorithm::HS256, "k1", &forged);
+        assert_eq!(judge.verify(&token, at), Err(AuthFailure::Invalid));
+    }
+    let other = EncodingKey::from_ec_pem(pem!("ec.key.pem")).unwrap();
+    let token = signed_as(Algorithm::ES256, "k1", &other);
+    assert_eq!(judge.verify(&token, at), Err(AuthFailure::Invalid));
 }

@@ -12,13 +12,9 @@ pub(crate) async fn run(
     caller: &Caller,
     input: ChoosePresence,
 ) -> Result<Outcome, ErrorObject> {
-    let custom_status = input.custom_status.map(|text| {
-        text.map(|text| switchboard_protocol::content::harmless(&text))
-            .filter(|t| !t.is_empty())
-    });
     let (outcome, events) = app
         .presence
-        .choose(caller, input.status, custom_status)
+        .choose(caller, input.status, input.custom_status)
         .await?;
     Ok(Outcome {
         data: publish::presence_answer(&outcome.presence, outcome.degraded)?,

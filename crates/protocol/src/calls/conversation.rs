@@ -4,8 +4,8 @@ use schemars::{Schema, json_schema};
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Context, ConversationId, ConversationStatus, Decoded, Fields, Kind, UserId, conversation,
-    cursor, limit,
+    Call, Context, ConversationId, ConversationStatus, Decoded, Fields, Kind, ShownText, UserId,
+    conversation, cursor, limit,
 };
 use crate::error::Detail;
 use crate::fields::{ClearableText, Metadata, Name, Number, Read, Reader, Text, Word};
@@ -72,7 +72,7 @@ pub(super) fn create(mut fields: Fields<'_>) -> Decoded {
     let kind = fields.required(&["kind"], &Word::<Kind>::ANY);
     let participants =
         fields.required_list(&["participantIds"], (0, MAX_PARTICIPANTS), &Name::USER);
-    let title = fields.optional(&["title"], &Text(MAX_TITLE));
+    let title = fields.optional(&["title"], &ShownText(MAX_TITLE));
     let context = fields.optional(&["context"], &ContextReader);
     let metadata = fields.optional(&["metadata"], &Metadata);
     let client_conversation_id = fields.optional(&["clientConversationId"], &Text(MAX_CLIENT_ID));

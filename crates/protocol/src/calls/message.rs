@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     CONTENT, CONVERSATION, Call, ConversationId, Decoded, Fields, Id, MessageId, MessageType,
-    Number, Text, conversation, cursor, limit, message_id,
+    Number, ShownText, Text, conversation, cursor, limit, message_id,
 };
 use crate::error::Detail;
 use crate::fields::{AnyText, Boolean, Metadata, Read, Reader, Word};
@@ -167,7 +167,7 @@ pub(super) fn unreact(fields: Fields<'_>) -> Decoded {
 
 fn reaction(mut fields: Fields<'_>) -> Result<React, Vec<Detail>> {
     let message = message_id(&mut fields);
-    let emoji = fields.required(&["emoji"], &Text(MAX_EMOJI));
+    let emoji = fields.required(&["emoji"], &ShownText(MAX_EMOJI));
     fields.done(|| {
         Some(React {
             message: message?,

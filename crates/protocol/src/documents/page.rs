@@ -15,7 +15,7 @@ const INTRODUCTION: &str = "\
 # Events of the socket API
 
 Every event of the namespace `/` with its payload, its answer and the objects in them. How they work together
-(connecting, order, recovery, presence, limits) is in [the guide](events.md). The same for programs:
+(connecting, order, recovery, presence, limits) is in [the guide](guide.md). The same for programs:
 [schemas.json](schemas.json) (JSON Schema 2020-12), [asyncapi.json](asyncapi.json) (AsyncAPI 3.0), and the TypeScript package
 [web/types](../../web/types/README.md).
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value};
 
+use crate::content;
 use crate::ids::{
     ConversationId, InvalidName, MAX_NAME, MessageId, NAME_PATTERN, OrganizationId, QueuedEventId,
     UserId,
@@ -83,7 +84,29 @@ impl Reader for Text {
     }
 }
 
-/// A string of at most so many characters; an empty one clears what was there.
+/// A string of 1 to so many characters that others are shown: freed from control characters, outer
+/// white space and markup, as messages are.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownText(pub usize);
+
+impl Reader for ShownText {
+    type Value = String;
+
+    fn read(&self, value: &Value) -> Read<String> {
+        match content::plain(&Text(self.0).read(value)?) {
+            nothing if nothing.is_empty() => {
+                Err("must not be white space or markup alone".to_owned())
+            }
+            plain => Ok(plain),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        Text(self.0).schema()
+    }
+}
+
+/// A [`ShownText`] in whose place an empty one clears what was there.
 #[derive(Clone, Copy, Debug)]
 pub struct ClearableText(pub usize);
 
@@ -93,7 +116,7 @@ impl Reader for ClearableText {
     fn read(&self, value: &Value) -> Read<Option<String>> {
         match value.as_str() {
             Some("") => Ok(None),
-            _ => Text(self.0).read(value).map(Some),
+            _ => ShownText(self.0).read(value).map(Some),
         }
     }
 

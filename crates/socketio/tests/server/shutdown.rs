@@ -73,6 +73,35 @@ async fn drains_so_many_a_second() {
     assert_eq!(closed, (0..10).map(|n| n * 10).collect::<Vec<_>>());
 }
 
+/// When, in tenths of a second, a server closes ten connections that stands still from 2.25 s to 3.75 s.
+async fn drained_with_a_pause(pace: Pace) -> Vec<u128> {
+    let lab = lab().await;
+    let mut clients = clients(&lab, 10).await;
+    let start = Instant::now();
+    let drain = lab.io.drain(pace, SECOND, |_, _| ());
+    let pause = async {
+        tokio::time::sleep(SECOND * 9 / 4).await;
+        tokio::time::advance(SECOND * 3 / 2).await;
+    };
+    let closing = clients.iter_mut().map(|client| async {
+        client.close_code().await;
+        start.elapsed().as_millis() / 100
+    });
+    let closing = futures_util::future::join_all(closing);
+    let ((), (), mut closed) = tokio::join!(drain, pause, closing);
+    closed.sort_unstable();
+    closed
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_not_close_at_once_what_it_should_have_closed_while_it_stood_still() {
+    let closed = drained_with_a_pause(Pace::Over(9 * SECOND)).await;
+    // What is left is spread over what is left.
+    assert_eq!(closed, [0, 9, 18, 37, 45, 52, 60, 67, 75, 82]);
+    let closed = drained_with_a_pause(Pace::PerSecond(2)).await;
+    assert_eq!(closed, [0, 5, 10, 15, 20, 37, 42, 47, 52, 57]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn refuses_new_clients_while_it_drains_and_serves_the_others() {
     let lab = lab().await;

@@ -16,6 +16,7 @@ mod makers;
 mod many_nodes;
 mod reading;
 mod receipts;
+mod revoking;
 mod schema;
 mod syncing;
 mod tenants;

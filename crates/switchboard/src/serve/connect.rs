@@ -7,15 +7,19 @@ use std::time::Duration;
 use anyhow::anyhow;
 use switchboard_config::{Redis, RedisUrl, Secret, Settings};
 use switchboard_hub::{MemoryHub, RedisHub, RedisOptions, RedisTls};
+use switchboard_messaging::auth::PublishedKeys;
 use switchboard_messaging::hub::{Arrival, Hub, HubError};
 use switchboard_messaging::store::StoreError;
-use switchboard_messaging::{Clock, Store};
+use switchboard_messaging::{Clock, Live, Messaging, Store};
+use switchboard_protocol::Timestamp;
 use switchboard_store::{Options, SchemaState};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::jwks::Jwks;
 use super::parts;
 use crate::exit::Failure;
+use crate::keys;
 
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -100,6 +104,40 @@ pub(crate) async fn store(settings: &Settings) -> Result<Arc<dyn Store>, Failure
         Ok(store)
     })
     .await
+}
+
+/// Reads which tokens were revoked, before anybody may come with one.
+pub(crate) async fn revocations(settings: &Settings, messaging: &Messaging) -> Result<(), Failure> {
+    within(
+        settings.general.startup_timeout,
+        "the database",
+        async || {
+            let now = messaging.clock.now();
+            let ever = Timestamp::from_millis(0);
+            messaging
+                .revocations
+                .read(&messaging.store, ever, now)
+                .await
+        },
+    )
+    .await
+}
+
+/// Fetches the keys that the issuer publishes, if it does. As a database, it has to be there when a
+/// node starts, and may go away later.
+pub(crate) async fn jwks(
+    settings: &Settings,
+    keys: &Live<PublishedKeys>,
+) -> Result<Option<Arc<Jwks>>, Failure> {
+    let Some(url) = &settings.auth.jwks_url else {
+        return Ok(None);
+    };
+    let jwks = Jwks::new(url.clone(), keys::algorithms(settings), keys.clone())?;
+    let patience = settings.general.startup_timeout;
+    let what = format!("the key set at {url} (auth.jwks_url)");
+    let fetch = async || jwks.fetch().await.map_err(|error| format!("{error:#}"));
+    retry(patience, &what, fetch).await?;
+    Ok(Some(Arc::new(jwks)))
 }
 
 /// What all nodes share, and what it brings for this one.

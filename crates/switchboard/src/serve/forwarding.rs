@@ -8,11 +8,10 @@ use switchboard_config::Settings;
 use switchboard_forward::{ClusterKey, ENDPOINT, Entrance, Forwarder, Forwarding, Parts, Route};
 use switchboard_gateway::SocketService;
 use switchboard_messaging::Messaging;
+use switchboard_messaging::draining::DrainWindow;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-use super::parts;
 
 /// What the others know of this node, and how it forwards to them.
 #[derive(Clone, Debug)]
@@ -38,7 +37,6 @@ impl Place {
                 key,
                 registry: Arc::clone(&messaging.hub) as _,
                 clock: Arc::clone(&messaging.clock),
-                drain_spread: parts::drain_spread(settings),
                 tasks: tasks.clone(),
                 stop: stop.clone(),
             };
@@ -60,9 +58,9 @@ impl Place {
 
     /// Ends what is forwarded for clients that have a WebSocket here, so that they reconnect
     /// elsewhere.
-    pub(crate) async fn drain(&self) {
+    pub(crate) async fn drain(&self, window: &DrainWindow) {
         if let Some((_, forwarding)) = &self.forwarding {
-            forwarding.drain().await;
+            forwarding.drain(window).await;
         }
     }
 

@@ -1,8 +1,10 @@
 //! What a node does every few seconds: keeps its lease, and the metrics that are states.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use switchboard_api::health::Health;
+use futures_util::FutureExt as _;
+use switchboard_api::health::{Health, Phase};
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::NodeInfo;
 use switchboard_protocol::Timestamp;
@@ -60,16 +62,23 @@ impl Keeper {
             connections,
             address: self.place.address(),
             route: self.place.route.as_str().to_owned(),
+            draining: self.health.lifecycle.phase() == Phase::Draining,
         };
         self.messaging.presence.keep_place(&info).await;
         self.place.refresh().await;
     }
 
-    /// Does the rounds until `stop`.
+    /// Does the rounds until `stop`, and one at once when the node drains: the others want to know.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut rounds = tokio::time::interval(EVERY);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+        let mut draining = pin!(self.health.lifecycle.draining().fuse());
+        loop {
+            tokio::select! {
+                _ = rounds.tick() => {}
+                () = &mut draining => {}
+                () = stop.cancelled() => return,
+            }
             self.keep_place().await;
             self.measure();
             self.metrics.run_upkeep();

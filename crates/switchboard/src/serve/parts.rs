@@ -12,10 +12,13 @@ use switchboard_forward::Route;
 use switchboard_gateway::{GatewayOptions, QueryToken};
 use switchboard_hub::LogBounds;
 use switchboard_messaging::bridges::Bridges;
+use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::PresenceService;
 use switchboard_messaging::typing::TypingService;
-use switchboard_messaging::{Clock, Hub, Live, Messaging, Rate, Rules, Store, SystemIds};
+use switchboard_messaging::{
+    Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemIds,
+};
 use switchboard_socketio::listen;
 use switchboard_telemetry::names;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +67,7 @@ pub(crate) fn messaging(
         presence,
         typing,
         bridges: Bridges::new(owner),
+        revocations: Revocations::new(settings.auth.revocations_kept),
     }
 }
 
@@ -93,6 +97,10 @@ pub(crate) fn rates(settings: &Settings) -> RateTable {
         .collect();
     RateTable::new(preset, settings.rate_limits.default.map(rate), events)
         .with_organization(settings.limits.events_per_org.map(rate))
+        .with_connects(
+            settings.limits.connects.0.map(rate),
+            settings.limits.failed_connects.0.map(rate),
+        )
 }
 
 /// How much of each room is remembered for those who are away.
@@ -149,11 +157,18 @@ pub(crate) fn listen_options(settings: &Settings) -> listen::Options {
 }
 
 /// How long the closes of a draining node's sockets are spread over: most of the time that there is
-/// for draining, or nothing when there is no other node that they could crowd.
-pub(crate) fn drain_spread(settings: &Settings) -> Duration {
-    match settings.redis.url {
-        Some(_) => settings.shutdown.drain * 2 / 3,
+/// for draining, or nothing when there is no other node that they could crowd. Nodes that drain at
+/// the same time take all of it, but for what the last closes need.
+pub(crate) fn drain_window(settings: &Settings, node: &str, messaging: &Messaging) -> DrainWindow {
+    let drain = match settings.redis.url {
+        Some(_) => settings.shutdown.drain,
         None => Duration::ZERO,
+    };
+    DrainWindow {
+        registry: Arc::clone(&messaging.hub) as _,
+        node: node.to_owned(),
+        alone: drain * 2 / 3,
+        in_company: drain * 9 / 10,
     }
 }
 

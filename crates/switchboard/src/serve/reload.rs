@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use switchboard_config::Settings;
-use switchboard_messaging::auth::Verifier;
+use switchboard_messaging::auth::{PublishedKeys, Verifier};
 use switchboard_messaging::{Live, Messaging};
 use switchboard_telemetry::LogControl;
 
@@ -14,7 +14,11 @@ use crate::exit::Failure;
 use crate::keys;
 
 /// What takes new values while the node runs, and the configuration as `/debug/config` shows it.
-pub(crate) type Parts = (Live<Verifier>, Live<Origins>, Live<String>);
+pub(crate) type Parts = (
+    (Live<Verifier>, Live<PublishedKeys>),
+    Live<Origins>,
+    Live<String>,
+);
 
 /// The settings in force, and the parts that take new ones.
 #[derive(Debug)]
@@ -54,16 +58,13 @@ impl Reload {
         let configured = settings.auth.secret.as_ref();
         let secret = configured.map(|secret| secret.expose().as_bytes().to_vec());
         // Everything that can fail comes before anything is replaced.
-        let kept = settings
-            .auth
-            .public_key_file
-            .is_none()
+        let kept = (!settings.auth.has_public_keys())
             .then(|| self.secret.clone())
             .flatten();
-        let verifier = keys::verifier(&settings, secret.or(kept).as_ref())?;
+        let ((live_verifier, published), live_origins, shown) = &self.live;
+        let verifier = keys::verifier(&settings, secret.or(kept).as_ref(), published)?;
         let level = settings.telemetry.log_level.as_str();
         logs.set_level(level).map_err(anyhow::Error::from)?;
-        let (live_verifier, live_origins, shown) = &self.live;
         live_verifier.set(verifier);
         self.messaging.rules.set(parts::rules(&settings));
         self.messaging.rates.set(parts::rates(&settings));

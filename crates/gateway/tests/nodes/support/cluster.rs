@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
 use switchboard_gateway::{Gateway, GatewayOptions, Parts, QueryToken};
 use switchboard_hub::MemoryHub;
-use switchboard_messaging::auth::{AuthOptions, KeyRing, Signer, Verifier};
+use switchboard_messaging::auth::{AuthOptions, Authenticator, KeyRing, Signer, Verifier};
 use switchboard_messaging::bridges::Bridges;
+use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::{Arrival, Channel, NodeInfo, Registry, Room};
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::PresenceService;
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
-    Clock, Hub, Live, Messaging, Rate, Rules, Store, SystemClock, SystemIds,
+    Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemClock, SystemIds,
 };
 use switchboard_protocol::{ConversationId, OrganizationId, UserId};
 use switchboard_socketio::listen;
@@ -153,6 +155,8 @@ pub(crate) struct Node {
     pub(crate) hub: Arc<FaultyHub>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) gateway: Gateway,
+    /// The use cases, for what comes through another door.
+    pub(crate) messaging: Messaging,
     presence: PresenceService,
     lease: NodeInfo,
     clock: Arc<dyn Clock>,
@@ -178,9 +182,12 @@ impl Node {
         let messaging = messaging(setup, (&store, &hub), &(tasks.clone(), stop.clone()));
         let keys = KeyRing::new(Some(SECRET), None, &[]).unwrap();
         let presence = messaging.presence.clone();
+        let verifier = Live::new(Verifier::new(keys, AuthOptions::default()));
+        let revocations = messaging.revocations.clone();
+        let clock = Arc::clone(&messaging.clock);
         let parts = Parts {
-            messaging,
-            verifier: Live::new(Verifier::new(keys, AuthOptions::default())),
+            authenticator: Authenticator::new(verifier, revocations, clock),
+            messaging: messaging.clone(),
             inbound,
             tasks: tasks.clone(),
             stop: stop.clone(),
@@ -193,6 +200,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
+            draining: false,
         };
         hub.renew_lease(&lease).await.unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -204,6 +212,7 @@ impl Node {
             hub,
             store,
             gateway,
+            messaging,
             presence,
             lease,
             clock: Arc::clone(&setup.clock),
@@ -218,12 +227,48 @@ impl Node {
         self.presence.keep_place(&self.lease).await;
     }
 
+    /// Tells the others that it drains.
+    pub(crate) async fn says_that_it_drains(&self) {
+        let lease = NodeInfo {
+            draining: true,
+            ..self.lease.clone()
+        };
+        self.presence.keep_place(&lease).await;
+    }
+
+    /// Closes its sockets over this time, or over `in_company` if another node drains too.
+    pub(crate) async fn drain(&self, alone: Duration, in_company: Duration, deadline: Duration) {
+        let window = DrainWindow {
+            registry: Arc::clone(&self.hub) as _,
+            node: self.lease.id.clone(),
+            alone,
+            in_company,
+        };
+        self.gateway.drain(&window, deadline).await;
+    }
+
+    /// Closes its sockets at once.
+    pub(crate) async fn drain_at_once(&self, deadline: Duration) {
+        self.drain(Duration::ZERO, Duration::ZERO, deadline).await;
+    }
+
     /// A token that is good for `ttl` from now.
     pub(crate) fn token(&self, user: &str, organization: &str, ttl: Duration) -> String {
         let user = UserId::new(user).unwrap();
         let organization = OrganizationId::new(organization).unwrap();
         let span = (self.clock.now(), ttl);
         self.signer.sign(&user, &organization, &[], span).unwrap()
+    }
+
+    /// A token with these claims besides the necessary ones, which they may replace.
+    pub(crate) fn token_with(&self, user: &str, claims: &Value) -> String {
+        let now = self.clock.now().as_millis() / 1000;
+        let mut all = json!({"sub": user, "org": ORGANIZATION, "iat": now, "exp": now + 3600});
+        for (name, value) in claims.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        let key = EncodingKey::from_secret(SECRET);
+        jsonwebtoken::encode(&Header::default(), &all, &key).unwrap()
     }
 
     /// A socket after its `session:ready`.
@@ -290,6 +335,7 @@ fn messaging(
         presence,
         typing,
         bridges: Bridges::new(owner.clone()),
+        revocations: Revocations::default(),
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use switchboard_messaging::Store;
+use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
     Membership, NewConversation, NewMessage, StoreError, StoreResult, SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
-    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId,
+    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, Timestamp,
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -39,8 +40,18 @@ impl Gate {
 pub(crate) struct FaultyStore {
     store: Arc<dyn Store>,
     gates: Mutex<HashMap<&'static str, Arc<Gate>>>,
-    broken: Mutex<Option<&'static str>>,
+    broken: Mutex<Option<(&'static str, Failure)>>,
 }
+
+/// How a method fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    Away,
+    Defect,
+}
+
+/// What a broken store says, and nobody else should.
+pub(crate) const SECRETS: &str = "postgres://user:secret@db/prod: syntax error at \"select\"";
 
 impl FaultyStore {
     pub(crate) fn new(store: Arc<dyn Store>) -> Arc<Self> {
@@ -66,15 +77,23 @@ impl FaultyStore {
 
     /// From now on `method` fails; `None`: none does.
     pub(crate) fn break_down(&self, method: Option<&'static str>) {
-        *self.broken.lock().unwrap() = method;
+        *self.broken.lock().unwrap() = method.map(|method| (method, Failure::Away));
+    }
+
+    /// From now on `method`, and no other, fails in this way.
+    pub(crate) fn fail(&self, method: &'static str, failure: Failure) {
+        *self.broken.lock().unwrap() = Some((method, failure));
     }
 
     async fn check(&self, method: &str) -> StoreResult<()> {
         self.pass(&format!("before {method}")).await;
-        if *self.broken.lock().unwrap() == Some(method) {
-            return Err(StoreError::Unavailable("told to fail".to_owned()));
+        match *self.broken.lock().unwrap() {
+            Some((broken, failure)) if broken == method => Err(match failure {
+                Failure::Away => StoreError::Unavailable(SECRETS.to_owned()),
+                Failure::Defect => StoreError::Internal(SECRETS.to_owned()),
+            }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn pass(&self, method: &str) {
@@ -258,6 +277,24 @@ impl Store for FaultyStore {
             .await;
         self.pass("changes").await;
         answer
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> StoreResult<()> {
+        self.check("revoke").await?;
+        let answer = self.store.revoke(revocation).await;
+        self.pass("revoke").await;
+        answer
+    }
+
+    async fn revocations(&self, since: Timestamp, now: Timestamp) -> StoreResult<Vec<Revocation>> {
+        self.check("revocations").await?;
+        let answer = self.store.revocations(since, now).await;
+        self.pass("revocations").await;
+        answer
+    }
+
+    async fn forget_revocations(&self, now: Timestamp) -> StoreResult<u64> {
+        self.store.forget_revocations(now).await
     }
 
     async fn ping(&self) -> StoreResult<()> {

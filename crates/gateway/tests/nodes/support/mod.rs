@@ -7,6 +7,7 @@ mod faulty_hub;
 mod faulty_store;
 
 pub(crate) use client::{Client, is_sequenced, rev_of};
-pub(crate) use cluster::{Cluster, Node, Setup, rates};
+pub(crate) use cluster::{Cluster, Node, ORGANIZATION, Setup, rates};
 pub(crate) use counters::Counters;
 pub(crate) use faulty_hub::{Fate, Op};
+pub(crate) use faulty_store::{Failure, SECRETS};

@@ -1,0 +1,68 @@
+//! The token of a socket: the one that it connects with, and newer ones.
+
+use std::sync::Arc;
+
+use switchboard_messaging::Actor;
+use switchboard_messaging::auth::AuthFailure;
+use switchboard_protocol::ErrorObject;
+use switchboard_protocol::answers::Refreshed;
+use switchboard_socketio::{Handshake, Socket, SocketId, network_of};
+
+use crate::door::{Door, Opened};
+use crate::handshake;
+use crate::session::{InRooms, Session};
+
+impl Door {
+    /// Who a client says it is, if that is believed, and it has not tried too often.
+    pub(crate) async fn who_connects(&self, handshake: &Handshake) -> Result<Actor, ErrorObject> {
+        let address = handshake.remote_addr.map(|peer| network_of(peer.ip()));
+        if let Some(address) = address {
+            self.messaging.admit_connect(address).await?;
+        }
+        let (cookie, query) = (self.options.cookie.as_deref(), self.options.query_token);
+        let token = handshake::token(handshake, cookie, query);
+        let failure = match self.authenticator.authenticate(&token).await {
+            Ok(actor) => return Ok(actor),
+            Err(failure) => refused(failure),
+        };
+        if let Some(address) = address {
+            self.messaging.admit_failed_connect(address).await?;
+        }
+        Err(failure)
+    }
+
+    /// The session of a socket that has, or is given back, this id.
+    pub(crate) fn session(&self, actor: Actor, socket: &Socket, id: SocketId) -> Arc<Session> {
+        let now = self.messaging.clock.now();
+        let following = Arc::new(InRooms(socket.clone()));
+        let session = Session::new(actor, (id.to_string(), now), Some(following));
+        Arc::new(session)
+    }
+
+    /// `auth:refresh`: a newer token of the same user in place of the one before.
+    pub(crate) async fn refresh(
+        &self,
+        socket: &Socket,
+        opened: &Opened,
+        token: &str,
+    ) -> Result<Refreshed, ErrorObject> {
+        let actor = self.authenticator.authenticate(token).await;
+        let actor = actor.map_err(refused)?;
+        if actor.viewer != *opened.session.viewer() {
+            let text = "the token is not of the user and organization of this socket";
+            return Err(ErrorObject::forbidden(text));
+        }
+        let expires_at = actor.expires_at;
+        opened.session.renew(actor);
+        self.expiry.watch(socket.clone(), expires_at);
+        // It may have been revoked between the one and the other.
+        self.revoker.judge(socket, &opened.session);
+        Ok(Refreshed { expires_at })
+    }
+}
+
+fn refused(failure: AuthFailure) -> ErrorObject {
+    let reason = failure.as_str();
+    metrics::counter!("switchboard_auth_failures_total", "reason" => reason).increment(1);
+    failure.into()
+}
