@@ -1,5 +1,7 @@
-//! The HTTP door: the admin listener, and the playground of the development environment.
+//! The HTTP door: the API for programs, the admin listener, and the playground of the development
+//! environment.
 
 pub mod admin;
 pub mod health;
 pub mod playground;
+pub mod rest;

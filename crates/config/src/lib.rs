@@ -26,12 +26,12 @@ pub use render::{render_default, render_docs};
 pub use reserved::{RESERVED, Reserved};
 pub use sections::{
     Admin, Algorithm, AllowQueryToken, Auth, Database, Deletion, Environment, General, Http,
-    Limits, LogFormat, Messages, Presence, Preset, Profile, RateLimits, Realtime, Recovery, Redis,
-    SECTIONS, Sanitizer, Shutdown, Telemetry,
+    Limits, LogFormat, Messages, Presence, Preset, Profile, Queue, RateLimits, Realtime, Recovery,
+    Redis, SECTIONS, Sanitizer, Shutdown, Telemetry,
 };
 pub use settings::{Loaded, Settings};
 pub use source::{ConfigErrors, Remark, Source};
 pub use values::{
-    ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, KeySetUrl, LogLevel, Network,
-    NodeId, NodeUrl, OrgId, Origin, Rate, RateLimit, RedisUrl, Secret, Size,
+    ApiKeys, ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, KeySetUrl, LogLevel,
+    Network, NodeId, NodeUrl, OrgId, Origin, PathPrefix, Rate, RateLimit, RedisUrl, Secret, Size,
 };

@@ -18,16 +18,8 @@ pub struct Reserved {
 /// Every key that is known but has no effect, by feature, in the order of the sections.
 pub const RESERVED: &[Reserved] = &[
     Reserved {
-        feature: "a configurable path prefix of the HTTP API",
-        paths: &["http.api_prefix"],
-    },
-    Reserved {
         feature: "TLS on the public listener",
         paths: &["http.tls_cert_file", "http.tls_key_file"],
-    },
-    Reserved {
-        feature: "access by API key",
-        paths: &["auth.api_keys", "auth.api_keys_file"],
     },
     Reserved {
         feature: "the `away` status of users without activity",

@@ -28,6 +28,9 @@ pub(crate) fn check(settings: &Settings, mistakes: Vec<Remark>) -> (Vec<Remark>,
     let Settings { auth, admin, .. } = settings;
     rules.secret_length("auth.secret", auth.secret.as_ref());
     rules.secret_length("admin.cluster_secret", admin.cluster_secret.as_ref());
+    for (_, key) in auth.api_keys.iter() {
+        rules.secret_length("auth.api_keys", Some(key));
+    }
     rules.listeners();
     rules.shared_database();
     rules.forwarding();

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::key::{Key, all_keys};
 use crate::reader::{Effective, Reader};
 use crate::sections::{
-    Admin, Auth, Database, General, Http, Limits, Messages, Presence, RateLimits, Realtime,
+    Admin, Auth, Database, General, Http, Limits, Messages, Presence, Queue, RateLimits, Realtime,
     Recovery, Redis, Shutdown, Telemetry,
 };
 use crate::source::{ConfigErrors, Remark, Source};
@@ -33,6 +33,8 @@ pub struct Settings {
     pub presence: Presence,
     /// Clients that come back.
     pub recovery: Recovery,
+    /// Events for users who are away.
+    pub queue: Queue,
     /// How often a user may call.
     pub rate_limits: RateLimits,
     /// What a message may be.
@@ -94,6 +96,7 @@ impl Settings {
         let realtime = Realtime::read(reader);
         let presence = Presence::read(reader);
         let recovery = Recovery::read(reader);
+        let queue = Queue::read(reader);
         let rate_limits = RateLimits::read(reader);
         let messages = Messages::read(reader);
         let limits = Limits::read(reader);
@@ -109,6 +112,7 @@ impl Settings {
             realtime: realtime?,
             presence: presence?,
             recovery: recovery?,
+            queue: queue?,
             rate_limits: rate_limits?,
             messages: messages?,
             limits: limits?,

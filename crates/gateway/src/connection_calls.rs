@@ -96,12 +96,14 @@ impl Door {
         let rooms = match result {
             Ok(rooms) => rooms,
             Err(failure) => {
+                let viewer = opened.session.viewer();
+                let queued = self.messaging.queue_length(viewer).await?;
                 let answer = RecoveredSession {
                     recovered: false,
                     recovery_failure: Some(failure.as_str().to_owned()),
                     rooms: Vec::new(),
                     changes: Vec::new(),
-                    queued: 0,
+                    queued,
                 };
                 return Ok((answer, Vec::new()));
             }
@@ -126,12 +128,13 @@ impl Door {
             changes.extend(one.changes);
             names.push(one.conversation);
         }
+        let queued = self.messaging.queue_length(viewer).await?;
         let answer = RecoveredSession {
             recovered: true,
             recovery_failure: None,
             rooms: names,
             changes,
-            queued: 0,
+            queued,
         };
         Ok((answer, entries))
     }

@@ -24,6 +24,7 @@ use crate::connection_calls::RecoveryCounts;
 use crate::expiry::Expiry;
 use crate::places::{Place, Places};
 use crate::present::Present;
+use crate::queue::Queue;
 use crate::recovering::{Recovered, RecoveryFailure, new_key};
 use crate::revoked::Revoker;
 use crate::rooms::{Entry, Rooms, room_name};
@@ -41,6 +42,7 @@ pub(crate) struct Door {
     pub(crate) expiry: Expiry,
     pub(crate) sessions: Sessions,
     pub(crate) present: Present,
+    pub(crate) queue: Queue,
     pub(crate) recoveries: RecoveryCounts,
     pub(crate) revoker: Revoker,
     /// Held while a user's sockets are counted and one is added.
@@ -334,6 +336,7 @@ impl Application for Door {
             let organization = &actor.viewer.organization;
             self.rooms.tell(organization, socket.clone(), packet).await;
         }
+        self.queue.came(&actor.viewer, socket.clone());
         self.expiry.watch(socket.clone(), actor.expires_at);
         self.messaging
             .presence
@@ -422,7 +425,7 @@ pub(crate) fn emit(socket: &Socket, event: &ServerEvent) {
     }
 }
 
-fn packet(event: &ServerEvent) -> Option<Packet> {
+pub(crate) fn packet(event: &ServerEvent) -> Option<Packet> {
     Packet::event(NAMESPACE, event.name(), event)
         .inspect_err(
             |error| tracing::error!(%error, event = event.name(), "event could not be encoded"),

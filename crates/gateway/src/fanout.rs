@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use switchboard_messaging::hub::Arrival;
 use switchboard_messaging::presence::PRESENCE_EVENT;
+use switchboard_messaging::queue::QUEUE_NEWS;
 use switchboard_messaging::revocations::REVOKED_EVENT;
 use switchboard_socketio::Io;
 use tokio::sync::mpsc;
@@ -12,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::presence_fanout::{PresenceBatch, Told};
 use crate::present::{Present, SESSION_TAKEN};
+use crate::queue::Queue;
 use crate::revoked::Revoker;
 use crate::rooms::Rooms;
 
 /// Takes events from the hub until it closes or `stop`.
 pub(crate) async fn run(
     mut inbound: mpsc::Receiver<Arrival>,
-    (rooms, present, revoker): (Rooms, Present, Revoker),
+    (rooms, present, queue, revoker): (Rooms, Present, Queue, Revoker),
     io: Io,
     presence_window: Duration,
     stop: CancellationToken,
@@ -36,6 +38,7 @@ pub(crate) async fn run(
                         due.get_or_insert_with(|| Instant::now() + presence_window);
                     }
                     SESSION_TAKEN => present.taken(&event),
+                    QUEUE_NEWS => queue.heard(&event),
                     REVOKED_EVENT => revoker.heard(&event),
                     _ => rooms.deliver(event),
                 },

@@ -10,6 +10,7 @@ mod handshake;
 mod places;
 mod presence_fanout;
 mod present;
+mod queue;
 mod recovering;
 mod revoked;
 mod rooms;
@@ -127,6 +128,8 @@ impl Gateway {
         let hub = Arc::clone(&messaging.hub);
         let sessions = sessions::Sessions::new(hub, options.max_disconnection);
         tasks.spawn(sessions.clone().run(stop.clone()));
+        let queue = queue::Queue::new(&messaging, &rooms);
+        tasks.spawn(queue.clone().run(stop.clone()));
         let revoker = revoked::Revoker::new(&messaging, &present);
         let follow = messaging.revocations.clone().follow(
             Arc::clone(&messaging.store),
@@ -135,7 +138,12 @@ impl Gateway {
         );
         tasks.spawn(follow);
         tasks.spawn(revoker.clone().run(stop.clone()));
-        let fanned = (rooms.clone(), present.clone(), revoker.clone());
+        let fanned = (
+            rooms.clone(),
+            present.clone(),
+            queue.clone(),
+            revoker.clone(),
+        );
         let door = door::Door {
             options,
             messaging,
@@ -144,6 +152,7 @@ impl Gateway {
             expiry: expiry.clone(),
             sessions,
             present,
+            queue,
             recoveries: connection_calls::RecoveryCounts::default(),
             revoker,
             counting: std::sync::Mutex::default(),

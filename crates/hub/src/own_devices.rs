@@ -167,6 +167,17 @@ impl User {
 }
 
 impl OwnDevices {
+    /// Which of these users have a device on this node.
+    pub(crate) fn are_there(&self, organization: &OrganizationId, users: &[UserId]) -> Vec<bool> {
+        let inner = self.lock();
+        let has_device = |user: &UserId| {
+            let who = (organization.clone(), user.clone());
+            let known = inner.users.get(&who);
+            known.is_some_and(|user| !user.own.devices.is_empty())
+        };
+        users.iter().map(has_device).collect()
+    }
+
     /// Notes a change, before the shared memory hears of it.
     pub(crate) fn note(&self, who: &Who, change: &PresenceChange, at: Timestamp) {
         let mut inner = self.lock();

@@ -10,11 +10,13 @@ use crate::actor::Actor;
 use crate::live::Live;
 use crate::store::Viewer;
 
+mod api_keys;
 mod authenticator;
 mod keys;
 mod published;
 mod signer;
 
+pub use api_keys::ApiKeys;
 pub use authenticator::Authenticator;
 pub use keys::{KeyError, KeyRing};
 pub use published::{KeySource, PublishedKeys};

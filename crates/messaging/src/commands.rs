@@ -1,5 +1,6 @@
 //! What changes something: one file a command, in the order input → rules → change → answer.
 
+pub(crate) mod ack_queue;
 pub(crate) mod choose_presence;
 pub(crate) mod create_conversation;
 pub(crate) mod delete_message;

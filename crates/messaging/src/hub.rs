@@ -211,6 +211,15 @@ pub trait PresenceBook: Send + Sync {
         users: &[UserId],
     ) -> HubResult<PresenceAnswer>;
 
+    /// Which of these users have a live device, in this order, whatever they chose to appear as; one
+    /// round trip. While the shared memory is away: a device on this node. Who is not said to be there
+    /// may have come just now.
+    async fn are_there(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<bool>>;
+
     /// Drops the devices of nodes whose lease is over (each such node by one caller only) and
     /// returns the users who have no device left: they are due to be settled after the grace. So
     /// are those whom such a node did not come to settle itself.

@@ -127,6 +127,15 @@ impl RateTable {
         }
     }
 
+    /// The rate of requests of a name: a client event's, or one of their own.
+    pub fn of_requests(&self, name: &str) -> Rate {
+        if let Some(event) = ClientEvent::from_name(name) {
+            return self.of(event);
+        }
+        let named = self.events.get(name).copied();
+        named.unwrap_or_else(|| self.other())
+    }
+
     /// The rate of calls that nothing else is said about.
     pub fn other(&self) -> Rate {
         self.default.unwrap_or_else(|| self.preset.other())
@@ -145,5 +154,7 @@ mod tests {
         assert_eq!(table.of(ClientEvent::MessageEdit), slow);
         assert_eq!(table.of(ClientEvent::MessageSend), Rate::new(10, MINUTE));
         assert_eq!(table.of(ClientEvent::MessageHistory), slower);
+        assert_eq!(table.of_requests("message:edit"), slow);
+        assert_eq!(table.of_requests("service:events"), slower);
     }
 }

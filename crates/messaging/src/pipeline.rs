@@ -14,6 +14,7 @@ use crate::hub::{Admission, BusEvent, Hub};
 use crate::limits::RateTable;
 use crate::live::Live;
 use crate::presence::PresenceService;
+use crate::queue::QueueRules;
 use crate::rate::Rate;
 use crate::revocations::Revocations;
 use crate::store::{Refusal, Store};
@@ -31,6 +32,8 @@ pub struct Rules {
     pub deletion: bool,
     /// Most conversations that a socket enters by itself when it connects; 0 is none.
     pub auto_join: i64,
+    /// The offline queue.
+    pub queue: QueueRules,
 }
 
 impl Default for Rules {
@@ -41,6 +44,7 @@ impl Default for Rules {
             edit_window,
             deletion: true,
             auto_join: 200,
+            queue: QueueRules::default(),
         }
     }
 }
@@ -156,9 +160,16 @@ impl Messaging {
         self.take(&viewer.organization, &viewer.user, bucket, rate)
             .await?;
         // Last, so that what its users are refused costs the organization nothing.
-        if let Some(rate) = rates.of_organization() {
+        self.take_of_organization(&viewer.organization).await
+    }
+
+    pub(crate) async fn take_of_organization(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<(), ErrorObject> {
+        if let Some(rate) = self.rates.get().of_organization() {
             let everybody = everybody()?;
-            self.take(&viewer.organization, &everybody, ORGANIZATION, rate)
+            self.take(organization, &everybody, ORGANIZATION, rate)
                 .await?;
         }
         Ok(())
@@ -241,6 +252,7 @@ impl Messaging {
             | Call::SessionInfo
             | Call::RecoveryStats
             | Call::RefreshAuth { .. } => Err(ErrorObject::not_found("session")),
+            Call::AckQueue(events) => commands::ack_queue::run(self, caller, events).await,
             Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
             _ => Err(ErrorObject::not_found("event")),
         }

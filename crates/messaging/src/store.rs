@@ -5,6 +5,9 @@
 //! Writes decide what they may do under the lock that they take, so that of two racing calls the
 //! one that commits first wins; a write that is refused changes nothing.
 
+mod queue;
+mod requests;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +21,11 @@ use switchboard_protocol::{
 
 use crate::circuit::Circuit;
 use crate::revocations::Revocation;
+
+pub use queue::{
+    DeadLetterPage, Depths, Enqueued, NewQueued, News, QueueBounds, QueueStore, WaitingEvent,
+};
+pub use requests::{Begun, NewRequest, RequestStore};
 
 /// What a store method gives.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -359,6 +367,12 @@ pub trait Store: Send + Sync + fmt::Debug {
         after_rev: i64,
         up_to_rev: i64,
     ) -> StoreResult<Vec<Change>>;
+
+    /// The offline queue.
+    fn queue(&self) -> &dyn QueueStore;
+
+    /// Requests that may be repeated.
+    fn requests(&self) -> &dyn RequestStore;
 
     /// Remembers a revocation until it expires. One of the same thing takes the place of the one
     /// before, but an earlier `before` or expiry never that of a later one.

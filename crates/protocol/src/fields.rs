@@ -136,6 +136,54 @@ impl<'a> Fields<'a> {
         Some(list)
     }
 
+    /// An optional list that is not empty when it is there; see [`list`](Self::list).
+    pub fn some_of<R: Reader>(
+        &mut self,
+        names: &'static [&'static str],
+        most: usize,
+        reader: &R,
+    ) -> Option<Vec<R::Value>> {
+        self.note(|| Field::list(names, false, (1, most), &reader.schema()));
+        let list = self.read_list(names, most, reader)?;
+        if list.is_empty()
+            && let Some((name, _)) = self.find(names)
+        {
+            self.wrong(name, "must not be empty");
+        }
+        Some(list)
+    }
+
+    /// An object that must be there, with fields of its own; mistakes in it are reported as
+    /// `name.field`.
+    pub fn nested<T>(
+        &mut self,
+        names: &'static [&'static str],
+        decode: impl Fn(Fields<'_>) -> Result<T, Vec<Detail>>,
+    ) -> Option<T> {
+        self.note(|| Field::new(names, true, Fields::describe(&decode).schema()));
+        let Some((name, value)) = self.find(names) else {
+            self.wrong(names.first().copied().unwrap_or_default(), "is required");
+            return None;
+        };
+        let Value::Object(_) = value else {
+            self.wrong(name, "must be an object");
+            return None;
+        };
+        match Fields::of(value).and_then(decode) {
+            Ok(read) => Some(read),
+            Err(details) => {
+                for Detail { path, message } in details {
+                    let path = match path.as_str() {
+                        "" => name.to_owned(),
+                        path => format!("{name}.{path}"),
+                    };
+                    self.wrong(path, message);
+                }
+                None
+            }
+        }
+    }
+
     /// An optional list, each element read by `reader`; mistakes are reported as `name[index]`.
     pub fn list<R: Reader>(
         &mut self,

@@ -11,11 +11,12 @@ pub mod fields;
 pub mod ids;
 pub mod objects;
 pub mod server_events;
+pub mod service;
 pub mod timestamp;
 
 pub use calls::{Call, ClientEvent};
 pub use error::{Current, Detail, ErrorCode, ErrorObject};
-pub use ids::{ConversationId, MessageId, OrganizationId, UserId};
+pub use ids::{ConversationId, MessageId, OrganizationId, QueuedEventId, UserId};
 pub use objects::{
     Context, Conversation, ConversationStatus, ConversationView, Kind, Member, Message,
     MessageType, Presence, PresenceStatus, Receipt, Role,

@@ -1,6 +1,8 @@
 //! The [`Store`]: each method measured, bounded in time, and told what failed. While the database
 //! does not answer it is not asked: a circuit is before it, and a task that probes it.
 
+mod queue;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +12,8 @@ use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
-    Membership, NewConversation, NewMessage, StoreError, StoreResult, SyncPage, Viewer,
+    Membership, NewConversation, NewMessage, QueueStore, RequestStore, StoreError, StoreResult,
+    SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
@@ -286,6 +289,14 @@ impl Store for SqlStore {
             up_to_rev,
         );
         self.timed("changes", work).await
+    }
+
+    fn queue(&self) -> &dyn QueueStore {
+        self
+    }
+
+    fn requests(&self) -> &dyn RequestStore {
+        self
     }
 
     async fn revoke(&self, revocation: &Revocation) -> StoreResult<()> {

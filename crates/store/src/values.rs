@@ -6,7 +6,9 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Postgres, Sqlite, Type};
-use switchboard_protocol::{ConversationId, MessageId, OrganizationId, Timestamp, UserId};
+use switchboard_protocol::{
+    ConversationId, MessageId, OrganizationId, QueuedEventId, Timestamp, UserId,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
@@ -102,6 +104,8 @@ macro_rules! arg_from {
 arg_from! {
     ConversationId => |id| Self::Id(Some(id.0));
     MessageId => |id| Self::Id(Some(id.0));
+    QueuedEventId => |id| Self::Id(Some(id.0));
+    Uuid => |id| Self::Id(Some(id));
     Option<MessageId> => |id| Self::Id(id.map(|id| id.0));
     &OrganizationId => |name| Self::Text(Some(name.as_str().to_owned()));
     &UserId => |name| Self::Text(Some(name.as_str().to_owned()));
@@ -113,5 +117,6 @@ arg_from! {
     &Map<String, Value> => |object| Self::Object(object.clone());
     &[ConversationId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());
     &[MessageId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());
+    &[QueuedEventId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());
     &[UserId] => |names| Self::Texts(names.iter().map(|name| name.as_str().to_owned()).collect());
 }

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use switchboard_config::{Environment, Settings, Source};
 use switchboard_messaging::Live;
-use switchboard_messaging::auth::{AuthOptions, KeyRing, PublishedKeys, Signer, Verifier};
+use switchboard_messaging::auth::{ApiKeys, AuthOptions, KeyRing, PublishedKeys, Signer, Verifier};
 use switchboard_protocol::OrganizationId;
 
 use crate::exit::Failure;
@@ -66,6 +66,15 @@ fn development_key(path: &Path) -> Result<Vec<u8>> {
 /// Signs development tokens, with the claims that the verifier looks for.
 pub(crate) fn signer(settings: &Settings, key: Option<&Vec<u8>>) -> Option<Signer> {
     key.map(|key| Signer::new(key, &algorithms(settings), options(settings)))
+}
+
+/// The keys of backends.
+pub(crate) fn api_keys(settings: &Settings) -> ApiKeys {
+    let keys = settings.auth.api_keys.iter();
+    ApiKeys::new(keys.filter_map(|(organization, key)| {
+        let organization = OrganizationId::new(organization.as_str()).ok()?;
+        Some((organization, key.expose().as_str()))
+    }))
 }
 
 /// Verifies tokens as configured, and with the keys that `auth.jwks_url` publishes, if it is set.

@@ -20,6 +20,7 @@ use axum::Router;
 use switchboard_api::admin::{self, Admin};
 use switchboard_api::health::{Health, Lifecycle, Phase};
 use switchboard_api::playground::{self, DevelopmentTokens};
+use switchboard_api::rest::{self, Rest};
 use switchboard_config::{Environment, Loaded, Settings};
 use switchboard_forward::Route;
 use switchboard_gateway::Gateway;
@@ -127,6 +128,7 @@ async fn start(
 
     // 3. The use cases, and the door to them.
     let secret = keys::signing_key(&settings)?;
+    let api_keys = Live::new(keys::api_keys(&settings));
     let owner = (tasks.clone(), stop.clone());
     let messaging = parts::messaging(&settings, (store, hub), &clock, owner);
     let judge = judging::judge(&settings, secret.as_ref(), &messaging, (&tasks, &stop)).await?;
@@ -134,7 +136,7 @@ async fn start(
         parts::gateway_options(&settings, &node_id, route),
         switchboard_gateway::Parts {
             messaging: messaging.clone(),
-            authenticator: judge.authenticator,
+            authenticator: judge.authenticator.clone(),
             inbound,
             tasks: tasks.clone(),
             stop: stop.clone(),
@@ -158,7 +160,14 @@ async fn start(
     let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
     let reached = place.around(gateway.service());
     let sockets = origins::guard(proxies::Proxies::new(&settings).around(reached), &origins);
-    let routes = public_routes(&settings, sockets, signer, &clock);
+    let rest = Rest {
+        messaging: messaging.clone(),
+        authenticator: judge.authenticator,
+        api_keys: api_keys.clone(),
+    };
+    let api = rest::router(rest, settings.http.api_prefix.as_str());
+    let doors = sockets.merge(origins::share(api, &origins));
+    let routes = public_routes(&settings, doors, signer, &clock);
     let shown = Live::new(settings.render_show());
     let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone())
         .merge(place.entrance(gateway.service()));
@@ -168,7 +177,8 @@ async fn start(
     tracing::info!(node = node_id, "ready");
 
     let window = parts::drain_window(&settings, &node_id, &messaging);
-    let live = (judge.live, origins, shown);
+    let (verifier, published) = judge.live;
+    let live = ((verifier, published, api_keys), origins, shown);
     let reload = reload::Reload::new(&settings, &messaging, live, secret);
     let node = Node {
         settings,
@@ -233,18 +243,18 @@ async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, F
 
 fn public_routes(
     settings: &Settings,
-    sockets: Router,
+    doors: Router,
     signer: Option<Arc<switchboard_messaging::auth::Signer>>,
     clock: &Arc<dyn Clock>,
 ) -> Router {
     if settings.general.environment != Environment::Development {
-        return sockets;
+        return doors.fallback(rest::no_such_path);
     }
     let tokens = signer.map(|signer| DevelopmentTokens {
         signer,
         clock: Arc::clone(clock),
     });
-    sockets.merge(playground::router(tokens))
+    doors.merge(playground::router(tokens))
 }
 
 fn admin_routes(health: Health, (metrics, io): (Metrics, Io), shown: Live<String>) -> Router {

@@ -182,6 +182,28 @@ pub const METRICS: &[MetricInfo] = &[
         "Tokens that were refused, by why.",
     ),
     counter(
+        names::QUEUED_EVENTS_TOTAL,
+        &["result"],
+        "Events of the offline queue: `kept`, `dropped` because a queue was full, `sent` (each time), \
+         `expired`.",
+    ),
+    counter(
+        names::DEAD_LETTERS_TOTAL,
+        &["kind"],
+        "Deliveries that were given up: `queue`, an event that its user did not acknowledge.",
+    ),
+    gauge(
+        names::OUTBOX_DEPTH,
+        &["kind"],
+        "What the database keeps to be delivered, counted once a minute: `queue`, events that wait for \
+         an acknowledgement; `dead_letters`, those that were given up. The same on all nodes.",
+    ),
+    histogram(
+        names::REQUEST_DURATION_SECONDS,
+        &["request", "outcome"],
+        "Requests of the HTTP API, by the bucket that they take a token from and by what came of them.",
+    ),
+    counter(
         names::JWKS_FETCHES_TOTAL,
         &["result"],
         "Attempts to fetch the key set of `auth.jwks_url`: `ok` or `error`; after an error the old keys stay.",

@@ -40,6 +40,14 @@ pub const DUPLICATES_DROPPED_TOTAL: &str = "switchboard_duplicates_dropped_total
 pub const RATE_LIMITED_TOTAL: &str = "switchboard_rate_limited_total";
 /// Counter `{reason}`: tokens refused.
 pub const AUTH_FAILURES_TOTAL: &str = "switchboard_auth_failures_total";
+/// Counter `{result}`: events of the offline queue.
+pub const QUEUED_EVENTS_TOTAL: &str = "switchboard_queued_events_total";
+/// Counter `{kind}`: what was tried too often in vain.
+pub const DEAD_LETTERS_TOTAL: &str = "switchboard_dead_letters_total";
+/// Gauge `{kind}`: what the database keeps to be delivered.
+pub const OUTBOX_DEPTH: &str = "switchboard_outbox_depth";
+/// Histogram `{request, outcome}`, seconds: requests of the HTTP API.
+pub const REQUEST_DURATION_SECONDS: &str = "switchboard_request_duration_seconds";
 /// Counter `{result}`: attempts to fetch the key set of `auth.jwks_url`.
 pub const JWKS_FETCHES_TOTAL: &str = "switchboard_jwks_fetches_total";
 /// Counter: sockets ended because their token was revoked or their user sent away.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::section;
 use crate::key::{unset, value};
-use crate::values::{ClaimName, CookieName, KeySetUrl, OrgId, Secret, choice};
+use crate::values::{ApiKeys, ClaimName, CookieName, KeySetUrl, OrgId, Secret, choice};
 
 choice! {
     /// A signature algorithm for tokens.
@@ -81,6 +81,9 @@ section! {
         /// Whose token is taken from the URL's query: `eio3` for Engine.IO 3 clients only, which
         /// have no other place for it.
         allow_query_token: AllowQueryToken = value("eio3");
+        /// Keys with which backends may use the service API, as `organization=key`; in a file, one
+        /// a line. At least 32 bytes each in production.
+        api_keys: ApiKeys = unset().reloadable();
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::section;
 use crate::key::{derived, value};
-use crate::values::{Network, Origin};
+use crate::values::{Network, Origin, PathPrefix};
 
 section! {
     /// The public listener: Socket.IO, the HTTP API and the playground.
@@ -20,6 +20,14 @@ section! {
                 _ => "[\"*\"]",
             },
         ).reloadable();
+        /// Path below which the HTTP API is; empty: at the root.
+        api_prefix: PathPrefix = derived(
+            "`\"/api/v1\"`, empty in the `marketplace` profile",
+            |reader| match reader.text("profile") {
+                Some("marketplace") => "",
+                _ => "/api/v1",
+            },
+        );
         /// Addresses and networks (`10.0.0.0/8`) of the proxies whose `X-Forwarded-For` is believed:
         /// the client is the last address in it that is none of theirs.
         trusted_proxies: Vec<Network> = value("[]");

@@ -8,6 +8,7 @@ mod http;
 mod limits;
 mod messages;
 mod presence;
+mod queue;
 mod rate_limits;
 mod realtime;
 mod recovery;
@@ -23,6 +24,7 @@ pub use http::Http;
 pub use limits::Limits;
 pub use messages::{Deletion, Messages, Sanitizer};
 pub use presence::Presence;
+pub use queue::Queue;
 pub use rate_limits::{Preset, RateLimits};
 pub use realtime::Realtime;
 pub use recovery::Recovery;
@@ -43,6 +45,7 @@ pub const SECTIONS: &[Section] = &[
     Realtime::SECTION,
     Presence::SECTION,
     Recovery::SECTION,
+    Queue::SECTION,
     RateLimits::SECTION,
     Messages::SECTION,
     Limits::SECTION,

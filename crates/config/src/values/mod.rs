@@ -1,5 +1,6 @@
 //! What a key's value can be: one type a kind, each with its parser.
 
+mod api_keys;
 mod collections;
 mod duration;
 mod key_set_url;
@@ -7,17 +8,20 @@ mod names;
 mod network;
 mod node_url;
 mod origin;
+mod path_prefix;
 mod rate;
 mod scalars;
 mod secret;
 mod size;
 mod url;
 
+pub use api_keys::ApiKeys;
 pub use key_set_url::KeySetUrl;
 pub use names::{ClaimName, CookieName, KeyPrefix, LogLevel, NodeId, OrgId};
 pub use network::Network;
 pub use node_url::NodeUrl;
 pub use origin::Origin;
+pub use path_prefix::PathPrefix;
 pub use rate::{Rate, RateLimit};
 pub use secret::Secret;
 pub use size::Size;

@@ -200,6 +200,23 @@ impl PresenceBook for MemoryHub {
         })
     }
 
+    async fn are_there(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<bool>> {
+        let now = self.shared.now();
+        let State {
+            presence, registry, ..
+        } = &*self.shared.lock();
+        let lives = |node: &str| node == self.node || registry.is_live(node, now);
+        let is_there = |user: &UserId| {
+            let known = presence.known.get(&(organization.clone(), user.clone()));
+            known.is_some_and(|user| user.devices.keys().any(|(node, _)| lives(node)))
+        };
+        Ok(users.iter().map(is_there).collect())
+    }
+
     async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {
         let now = self.shared.now();
         let State {

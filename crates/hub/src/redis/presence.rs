@@ -187,6 +187,15 @@ impl PresenceBook for RedisHub {
         })
     }
 
+    async fn are_there(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<bool>> {
+        let asked = self.ask_devices(organization, users).await;
+        Ok(asked.unwrap_or_else(|_| self.own.are_there(organization, users)))
+    }
+
     async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {
         self.reap().await
     }
@@ -220,6 +229,45 @@ impl RedisHub {
             .map(|(user, fields)| stored_presence(user, fields))
             .collect())
     }
+}
+
+impl RedisHub {
+    async fn ask_devices(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<bool>> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Devices of a node that is not known to live may be what it left behind.
+        let (live, _) = self.others(Vec::new()).await?;
+        let now = self.identity.now();
+        let lives = |node: &str| node == now.as_str() || live.split(',').any(|one| one == node);
+        let pipeline = self.link.client.pipeline();
+        let asking = async {
+            for user in users {
+                let key = self.keys.presence(organization, user);
+                let () = pipeline.hkeys(key).await?;
+            }
+            let answers = pipeline.try_all::<Vec<String>>().await;
+            answers.into_iter().collect::<Result<Vec<_>, _>>()
+        };
+        let answers = self.link.run(asking).await?;
+        if answers.len() != users.len() {
+            return Err(HubError("redis answered less than was asked".into()));
+        }
+        let has_device = |fields: Vec<String>| {
+            let mut nodes = fields.iter().filter_map(|field| device_owner(field));
+            nodes.any(lives)
+        };
+        Ok(answers.into_iter().map(has_device).collect())
+    }
+}
+
+/// The node that a device belongs to, whose field in a user's hash this is.
+fn device_owner(field: &str) -> Option<&str> {
+    Some(field.strip_prefix("d:")?.split_once('/')?.0)
 }
 
 fn stored_presence(user: &UserId, fields: Vec<Option<String>>) -> Presence {

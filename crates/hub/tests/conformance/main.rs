@@ -92,11 +92,13 @@ conformance! {
         many_are_asked_for_at_once_and_come_in_that_order,
         organizations_with_the_same_names_are_not_confused,
         concurrent_devices_announce_one_online,
+        who_has_a_device_is_there_whatever_they_appear_as,
     }
     reaping {
         the_users_of_a_dead_node_are_reaped_by_one_survivor,
         somebody_with_a_device_on_a_living_node_is_not_reaped,
         a_dead_nodes_devices_do_not_count_even_before_it_is_reaped,
+        whoever_has_devices_on_a_dead_node_only_is_not_there,
         a_user_whom_a_dead_node_was_to_settle_is_found,
         a_user_whom_a_dead_reaper_was_to_settle_is_found_again,
         a_node_that_was_taken_for_dead_gets_its_devices_back,

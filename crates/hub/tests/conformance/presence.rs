@@ -214,3 +214,22 @@ pub(crate) async fn concurrent_devices_announce_one_online(cluster: &impl Harnes
     assert_eq!(announced, 1);
     assert_eq!(a.change(&who, Settle).await.devices, 40);
 }
+
+pub(crate) async fn who_has_a_device_is_there_whatever_they_appear_as(cluster: &impl Harness) {
+    let (a, b) = (cluster.node("a").await, cluster.node("b").await);
+    a.change(&alice(), online("s1")).await;
+    a.change(&alice(), choose(Some(Offline))).await;
+    b.change(&bob(), online("s2")).await;
+    b.change(&bob(), gone("s2")).await;
+    // Within the grace bob still seems to be online.
+    assert_eq!(a.presence(&bob()).await.status, Online);
+    let asked = [bob(), user("carol"), alice()];
+    for node in [&a, &b] {
+        let there = node.hub.are_there(&acme(), &asked).await.unwrap();
+        assert_eq!(there, [false, false, true]);
+        let elsewhere = node.hub.are_there(&globex(), &asked).await.unwrap();
+        assert_eq!(elsewhere, [false; 3]);
+        let nobody = node.hub.are_there(&acme(), &[]).await.unwrap();
+        assert!(nobody.is_empty());
+    }
+}

@@ -133,3 +133,14 @@ pub(crate) async fn what_a_node_leaves_behind_is_reaped_at_once(cluster: &impl H
 
     assert_eq!(a.reaps().await, [(acme(), alice())]);
 }
+
+pub(crate) async fn whoever_has_devices_on_a_dead_node_only_is_not_there(cluster: &impl Harness) {
+    let a = cluster.node("a").await;
+    let doomed = cluster.node("doomed").await;
+    doomed.change(&alice(), online("s1")).await;
+    a.change(&bob(), online("s2")).await;
+    doomed.dies().await;
+    cluster.let_leases_run_out_but_of(&[&a]).await;
+    let there = a.hub.are_there(&acme(), &[alice(), bob()]).await.unwrap();
+    assert_eq!(there, [false, true]);
+}

@@ -33,7 +33,12 @@ async fn migrating_again_does_nothing(world: World) {
 
 async fn a_fresh_database_has_everything_pending(world: World) {
     let url = fresh(&world).await;
-    let names = ["0001_conversations", "0002_makers", "0003_revocations"];
+    let names = [
+        "0001_conversations",
+        "0002_makers",
+        "0003_revocations",
+        "0010_offline_queue",
+    ];
     assert_eq!(pending(&url).await.unwrap(), names);
     let state = schema_state(&url).await.unwrap();
     assert_eq!(

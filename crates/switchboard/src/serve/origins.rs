@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::Either;
 use switchboard_config::Settings;
@@ -57,21 +57,35 @@ fn matches(pattern: &str, origin: &str) -> bool {
 /// The gateway's routes, with the guard around them. It is around the service, not around a router:
 /// a poll that waits holds every layer between it and its connection.
 pub(crate) fn guard(gateway: impl SocketService, origins: &Live<Origins>) -> Router {
+    let guarded = Guard {
+        inner: cors(origins).layer(gateway),
+        origins: origins.clone(),
+    };
+    Router::new().nest_service(PATH, guarded)
+}
+
+/// The HTTP API, which the allowed pages may read the answers of. It believes nothing that a browser
+/// sends by itself, so that others need not be refused.
+pub(crate) fn share(api: Router, origins: &Live<Origins>) -> Router {
+    let told = ["retry-after", "ratelimit-limit", "ratelimit-remaining"];
+    let told = told
+        .into_iter()
+        .chain(["ratelimit-reset", "idempotency-replayed"]);
+    let told: Vec<_> = told.map(HeaderName::from_static).collect();
+    api.layer(cors(origins).expose_headers(told))
+}
+
+fn cors(origins: &Live<Origins>) -> CorsLayer {
     let allowed = origins.clone();
     let is_allowed = move |origin: &HeaderValue, parts: &request::Parts| {
         let origin = origin.to_str().unwrap_or_default();
         allowed.get().allows(origin, host(&parts.headers))
     };
-    let cors = CorsLayer::new()
+    CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(is_allowed))
         .allow_credentials(true)
         .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request());
-    let guarded = Guard {
-        inner: cors.layer(gateway),
-        origins: origins.clone(),
-    };
-    Router::new().nest_service(PATH, guarded)
+        .allow_headers(AllowHeaders::mirror_request())
 }
 
 /// Refuses pages of other origins. Programs that are no web pages send no `Origin`; they have tokens

@@ -15,6 +15,8 @@ use switchboard_messaging::bridges::Bridges;
 use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::PresenceService;
+use switchboard_messaging::queue::QueueRules;
+use switchboard_messaging::store::QueueBounds;
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
     Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemIds,
@@ -76,11 +78,27 @@ pub(crate) fn rules(settings: &Settings) -> Rules {
         max_length: settings.messages.max_length as usize,
         edit_window: settings.messages.edit_limit(),
         deletion: settings.messages.deletion == Deletion::Tombstone,
+        queue: queue_rules(settings),
         auto_join: if settings.realtime.auto_join {
             AUTO_JOIN
         } else {
             0
         },
+    }
+}
+
+fn queue_rules(settings: &Settings) -> QueueRules {
+    let (queue, rules) = (&settings.queue, QueueRules::default());
+    QueueRules {
+        bounds: QueueBounds {
+            events: i64::from(queue.max_events),
+            ..rules.bounds
+        },
+        ttl: queue.ttl,
+        retry_after: queue.retry_after,
+        retry_max: queue.retry_max,
+        attempts: i64::from(queue.attempts),
+        dead_for: queue.dead_letter_ttl,
     }
 }
 

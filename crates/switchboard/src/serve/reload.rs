@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use switchboard_config::Settings;
-use switchboard_messaging::auth::{PublishedKeys, Verifier};
+use switchboard_messaging::auth::{ApiKeys, PublishedKeys, Verifier};
 use switchboard_messaging::{Live, Messaging};
 use switchboard_telemetry::LogControl;
 
@@ -15,7 +15,7 @@ use crate::keys;
 
 /// What takes new values while the node runs, and the configuration as `/debug/config` shows it.
 pub(crate) type Parts = (
-    (Live<Verifier>, Live<PublishedKeys>),
+    (Live<Verifier>, Live<PublishedKeys>, Live<ApiKeys>),
     Live<Origins>,
     Live<String>,
 );
@@ -61,11 +61,12 @@ impl Reload {
         let kept = (!settings.auth.has_public_keys())
             .then(|| self.secret.clone())
             .flatten();
-        let ((live_verifier, published), live_origins, shown) = &self.live;
+        let ((live_verifier, published, live_keys), live_origins, shown) = &self.live;
         let verifier = keys::verifier(&settings, secret.or(kept).as_ref(), published)?;
         let level = settings.telemetry.log_level.as_str();
         logs.set_level(level).map_err(anyhow::Error::from)?;
         live_verifier.set(verifier);
+        live_keys.set(keys::api_keys(&settings));
         self.messaging.rules.set(parts::rules(&settings));
         self.messaging.rates.set(parts::rates(&settings));
         shown.set(settings.render_show());

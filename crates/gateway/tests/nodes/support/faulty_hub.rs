@@ -319,6 +319,15 @@ impl PresenceBook for FaultyHub {
         self.shared.presence_of(organization, users).await
     }
 
+    async fn are_there(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<bool>> {
+        self.check(Op::Presence)?;
+        self.shared.are_there(organization, users).await
+    }
+
     async fn reap_dead_nodes(&self) -> HubResult<Vec<(OrganizationId, UserId)>> {
         self.shared.reap_dead_nodes().await
     }

@@ -8,7 +8,8 @@ use switchboard_messaging::Store;
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
-    Membership, NewConversation, NewMessage, StoreError, StoreResult, SyncPage, Viewer,
+    Membership, NewConversation, NewMessage, QueueStore, RequestStore, StoreError, StoreResult,
+    SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
@@ -277,6 +278,14 @@ impl Store for FaultyStore {
             .await;
         self.pass("changes").await;
         answer
+    }
+
+    fn queue(&self) -> &dyn QueueStore {
+        self.store.queue()
+    }
+
+    fn requests(&self) -> &dyn RequestStore {
+        self.store.requests()
     }
 
     async fn revoke(&self, revocation: &Revocation) -> StoreResult<()> {
