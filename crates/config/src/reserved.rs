@@ -22,10 +22,6 @@ pub const RESERVED: &[Reserved] = &[
         paths: &["http.tls_cert_file", "http.tls_key_file"],
     },
     Reserved {
-        feature: "the `away` status of users without activity",
-        paths: &["presence.idle_after"],
-    },
-    Reserved {
         feature: "an obligatory context of conversations",
         paths: &["conversations.require_context"],
     },

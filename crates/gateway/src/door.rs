@@ -30,7 +30,8 @@ use crate::revoked::Revoker;
 use crate::rooms::{Entry, Rooms, room_name};
 use crate::session::Session;
 use crate::sessions::Sessions;
-use crate::{GatewayOptions, NAMESPACE};
+use crate::watchers::Watchers;
+use crate::{GatewayOptions, NAMESPACE, presence_calls};
 
 /// What the Socket.IO runtime hands its sockets to.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub(crate) struct Door {
     pub(crate) sessions: Sessions,
     pub(crate) present: Present,
     pub(crate) queue: Queue,
+    pub(crate) watchers: Watchers,
     pub(crate) recoveries: RecoveryCounts,
     pub(crate) revoker: Revoker,
     /// Held while a user's sockets are counted and one is added.
@@ -274,6 +276,10 @@ impl Door {
             Call::CreateSession => return answered(&self.create_session(opened)?),
             Call::SessionInfo => return answered(&self.session_info(socket, opened)),
             Call::RecoveryStats => return answered(&self.recovery_stats()),
+            call if presence_calls::is_one(&call) => {
+                let answer = self.presence_call(socket, opened, call).await;
+                return answer.map(Handled::Answer);
+            }
             Call::RefreshAuth { token } => {
                 return answered(&self.refresh(socket, opened, &token).await?);
             }
@@ -338,10 +344,8 @@ impl Application for Door {
         }
         self.queue.came(&actor.viewer, socket.clone());
         self.expiry.watch(socket.clone(), actor.expires_at);
-        self.messaging
-            .presence
-            .socket_came(&actor.viewer, socket.id().as_str())
-            .await;
+        let device = &opened.session.device;
+        self.messaging.presence.socket_came(device).await;
         // It may have been revoked while nobody knew of this socket yet.
         self.revoker.judge(&socket, &opened.session);
     }
@@ -376,6 +380,7 @@ impl Application for Door {
             }
             Err(error) => self.fail(&socket, &opened, error.of_event(&event.name), ack),
         }
+        self.gives_sign_of_life(&opened, label).await;
     }
 
     async fn disconnected(&self, id: SocketId, opened: Arc<Opened>, reason: DisconnectReason) {
@@ -389,10 +394,9 @@ impl Application for Door {
             self.sessions.over(key, reason.is_recoverable()).await;
         }
         self.messaging.typing.socket_gone(id.as_str()).await;
-        self.messaging
-            .presence
-            .socket_gone(viewer, id.as_str())
-            .await;
+        self.watchers.gone(organization, &id);
+        let device = &opened.session.device;
+        self.messaging.presence.socket_gone(device).await;
         opened.place.leave();
         self.present.ended(&id, &opened.owner);
     }

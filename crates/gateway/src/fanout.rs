@@ -16,11 +16,12 @@ use crate::present::{Present, SESSION_TAKEN};
 use crate::queue::Queue;
 use crate::revoked::Revoker;
 use crate::rooms::Rooms;
+use crate::watchers::Watchers;
 
 /// Takes events from the hub until it closes or `stop`.
 pub(crate) async fn run(
     mut inbound: mpsc::Receiver<Arrival>,
-    (rooms, present, queue, revoker): (Rooms, Present, Queue, Revoker),
+    (rooms, present, queue, revoker, watchers): (Rooms, Present, Queue, Revoker, Watchers),
     io: Io,
     presence_window: Duration,
     stop: CancellationToken,
@@ -44,7 +45,7 @@ pub(crate) async fn run(
                 },
             },
             () = sleep_until(due) => {
-                std::mem::take(&mut batch).deliver(&io, &mut told);
+                std::mem::take(&mut batch).deliver(&io, &watchers, &mut told);
                 due = None;
             }
             () = stop.cancelled() => return,

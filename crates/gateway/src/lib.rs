@@ -8,6 +8,7 @@ mod expiry;
 mod fanout;
 mod handshake;
 mod places;
+mod presence_calls;
 mod presence_fanout;
 mod present;
 mod queue;
@@ -16,6 +17,7 @@ mod revoked;
 mod rooms;
 mod session;
 mod sessions;
+mod watchers;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -130,6 +132,7 @@ impl Gateway {
         tasks.spawn(sessions.clone().run(stop.clone()));
         let queue = queue::Queue::new(&messaging, &rooms);
         tasks.spawn(queue.clone().run(stop.clone()));
+        let watchers = watchers::Watchers::default();
         let revoker = revoked::Revoker::new(&messaging, &present);
         let follow = messaging.revocations.clone().follow(
             Arc::clone(&messaging.store),
@@ -143,6 +146,7 @@ impl Gateway {
             present.clone(),
             queue.clone(),
             revoker.clone(),
+            watchers.clone(),
         );
         let door = door::Door {
             options,
@@ -153,6 +157,7 @@ impl Gateway {
             sessions,
             present,
             queue,
+            watchers,
             recoveries: connection_calls::RecoveryCounts::default(),
             revoker,
             counting: std::sync::Mutex::default(),

@@ -1,17 +1,18 @@
 //! Presence changes of a short while, put together so that each socket gets one event with
 //! everything that concerns it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
 use switchboard_messaging::presence::PRESENCE_EVENT;
 use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, UserId};
-use switchboard_socketio::{Io, Packet, Socket};
+use switchboard_socketio::{Io, Packet, Socket, SocketId};
 
 use crate::NAMESPACE;
 use crate::rooms::room_name;
+use crate::watchers::Watchers;
 
 /// Users of whom it is remembered what was told. When there are more, all are forgotten: then a
 /// change may be told twice, and none is lost.
@@ -26,7 +27,7 @@ pub(crate) struct Told(HashMap<(OrganizationId, UserId), Last>);
 struct Last {
     status: PresenceStatus,
     custom_status: Option<String>,
-    /// Nobody but the user's own devices was told.
+    /// Nobody but the user's own devices, and who asked for it, was told.
     only_own: bool,
 }
 
@@ -34,6 +35,7 @@ struct Last {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hearing {
     Everybody,
+    /// All but those who were told already: own devices, and who asked for it.
     ButOwn,
     Nobody,
 }
@@ -112,14 +114,17 @@ impl PresenceBatch {
     }
 
     /// Sends every socket its share of what is news, encoding each distinct share once.
-    pub(crate) fn deliver(self, io: &Io, told: &mut Told) {
+    pub(crate) fn deliver(self, io: &Io, watchers: &Watchers, told: &mut Told) {
         let mut shares: HashMap<String, Share> = HashMap::new();
         for (index, event) in self.events.iter().enumerate() {
             let hearing = told.hearing(event);
             if hearing == Hearing::Nobody {
                 continue;
             }
-            for socket in audience(event, hearing, io) {
+            let asked = presence_of(&event.data).map_or_else(Vec::new, |presence| {
+                watchers.of(&event.channel.organization, &presence.user_id)
+            });
+            for socket in audience(event, hearing, io, asked) {
                 let id = socket.id().to_string();
                 let share = &mut shares.entry(id).or_insert_with(|| (socket, Vec::new())).1;
                 if share.last() != Some(&index) {
@@ -149,37 +154,27 @@ impl PresenceBatch {
 }
 
 /// The sockets that an event is for; some may come more than once.
-fn audience<'a>(
-    event: &'a BusEvent,
-    hearing: Hearing,
-    io: &'a Io,
-) -> impl Iterator<Item = Socket> + 'a {
-    let organization = &event.channel.organization;
-    let own = |room: &&Room| matches!(room, Room::User(_));
-    let own_room = event.audience.iter().find(own).map(|room| {
-        room_name(&Channel {
-            organization: organization.clone(),
+fn audience(event: &BusEvent, hearing: Hearing, io: &Io, asked: Vec<Socket>) -> Vec<Socket> {
+    let in_room = |room: &Room| {
+        let channel = Channel {
+            organization: event.channel.organization.clone(),
             room: room.clone(),
-        })
-    });
-    let is_told = move |socket: &Socket| {
-        let is_own = || {
-            own_room
-                .as_ref()
-                .is_some_and(|own| socket.rooms().contains(own))
         };
-        hearing == Hearing::ButOwn && is_own()
+        io.sockets_in(NAMESPACE, &room_name(&channel))
     };
-    event
-        .audience
-        .iter()
-        .map(|room| Channel {
-            organization: organization.clone(),
-            room: room.clone(),
-        })
-        .flat_map(|channel| io.sockets_in(NAMESPACE, &room_name(&channel)))
-        .filter(|socket| event.except.as_deref() != Some(socket.id().as_str()))
-        .filter(move |socket| !is_told(socket))
+    let is_own = |room: &&Room| matches!(room, Room::User(_));
+    let others = event.audience.iter().filter(|room| !is_own(room));
+    let mut sockets: Vec<Socket> = others.flat_map(in_room).collect();
+    let own = event.audience.iter().filter(is_own).flat_map(in_room);
+    let near: Vec<Socket> = own.chain(asked).collect();
+    if hearing == Hearing::ButOwn {
+        let told: HashSet<SocketId> = near.iter().map(Socket::id).collect();
+        sockets.retain(|socket| !told.contains(&socket.id()));
+    } else {
+        sockets.extend(near);
+    }
+    sockets.retain(|socket| event.except.as_deref() != Some(socket.id().as_str()));
+    sockets
 }
 
 fn presence_of(data: &RawValue) -> Option<Presence> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use switchboard_messaging::presence::LocalDevice;
 use switchboard_messaging::store::Viewer;
 use switchboard_messaging::{Actor, Caller, Following, Live};
 use switchboard_protocol::{ConversationId, ErrorCode, Timestamp};
@@ -22,6 +23,8 @@ pub(crate) struct Session {
     viewer: Viewer,
     /// Another one after each newer token.
     caller: Live<Caller>,
+    /// Whether somebody is at it.
+    pub(crate) device: Arc<LocalDevice>,
     connected_at: Timestamp,
     refusals: Mutex<VecDeque<Timestamp>>,
 }
@@ -33,6 +36,7 @@ impl Session {
         following: Option<Arc<dyn Following>>,
     ) -> Self {
         let viewer = actor.viewer.clone();
+        let device = Arc::new(LocalDevice::new(&actor, &socket));
         let caller = Caller {
             actor,
             socket: Some(socket),
@@ -41,6 +45,7 @@ impl Session {
         Self {
             viewer,
             caller: Live::new(caller),
+            device,
             connected_at,
             refusals: Mutex::default(),
         }

@@ -1,9 +1,9 @@
 //! What a node knows of its own devices, whatever the shared memory forgot.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use switchboard_messaging::hub::{Device, PresenceChange, PresenceOutcome};
+use switchboard_messaging::hub::{Device, Headcount, PresenceChange, PresenceOutcome, Roster};
 use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
 
 use crate::presence::{announced, moves_last_seen, strongest};
@@ -11,10 +11,39 @@ use crate::presence::{announced, moves_last_seen, strongest};
 /// A user of an organization.
 pub(crate) type Who = (OrganizationId, UserId);
 
+/// What is kept of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) status: PresenceStatus,
+    pub(crate) name: Option<String>,
+}
+
+impl From<&Device> for Kept {
+    fn from(device: &Device) -> Self {
+        Self {
+            status: device.status,
+            name: device.name.clone(),
+        }
+    }
+}
+
+/// How many devices these sockets are: those of one name are one.
+pub(crate) fn count_devices<'a>(kept: impl IntoIterator<Item = &'a Kept>) -> u64 {
+    let (mut named, mut nameless) = (BTreeSet::new(), 0);
+    for one in kept {
+        match &one.name {
+            Some(name) => drop(named.insert(name)),
+            None => nameless += 1,
+        }
+    }
+    named.len() as u64 + nameless
+}
+
 /// The devices of one user on this node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Own {
-    pub(crate) devices: BTreeMap<String, PresenceStatus>,
+    /// By socket.
+    pub(crate) devices: BTreeMap<String, Kept>,
     /// The last time that any of them was heard of.
     pub(crate) at: Timestamp,
 }
@@ -157,10 +186,10 @@ impl User {
             seen.custom = custom_status.clone().unwrap_or(seen.custom);
         }
         let settles = matches!(change, PresenceChange::Settle);
-        let strongest = strongest(self.own.devices.values().copied());
+        let strongest = strongest(self.own.devices.values().map(|kept| kept.status));
         seen.status = announced(was, seen.choice, strongest, settles);
         if moves_last_seen(was, seen.status, settles) {
-            seen.last = Some(at);
+            seen.last = seen.last.max(Some(at));
         }
         seen
     }
@@ -182,9 +211,9 @@ impl OwnDevices {
     pub(crate) fn note(&self, who: &Who, change: &PresenceChange, at: Timestamp) {
         let mut inner = self.lock();
         match change {
-            PresenceChange::Device(Device { socket, status }) => {
+            PresenceChange::Device(device) => {
                 let own = &mut inner.users.entry(who.clone()).or_default().own;
-                own.devices.insert(socket.clone(), *status);
+                own.devices.insert(device.socket.clone(), device.into());
                 own.at = at;
             }
             PresenceChange::Gone { socket } => {
@@ -259,6 +288,57 @@ impl OwnDevices {
             )
         };
         users.iter().map(presence).collect()
+    }
+
+    /// Those of an organization who are there, as far as this node knows. It looks at all of its users.
+    pub(crate) fn roster_alone(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Roster {
+        let inner = self.lock();
+        let there = |status: PresenceStatus| status != PresenceStatus::Offline;
+        let all = inner.users.iter().filter_map(|((of, user), known)| {
+            let seen = known.seen.as_ref().filter(|seen| there(seen.status))?;
+            (of == organization).then_some((user, seen))
+        });
+        let mut all: Vec<_> = all.collect();
+        let total = all.len() as u64;
+        all.retain(|(user, _)| after.is_none_or(|after| *user > after));
+        all.sort_unstable_by_key(|(user, _)| *user);
+        let has_more = all.len() > limit;
+        all.truncate(limit);
+        let last = all.last().map(|(user, _)| (*user).clone());
+        Roster {
+            presences: all.iter().map(|(user, seen)| seen.presence(user)).collect(),
+            next: last.filter(|_| has_more),
+            total,
+            degraded: true,
+        }
+    }
+
+    /// How many of an organization are there, as far as this node knows.
+    pub(crate) fn headcount_alone(&self, organization: &OrganizationId) -> Headcount {
+        let inner = self.lock();
+        let mut count = Headcount {
+            degraded: true,
+            ..Headcount::default()
+        };
+        for ((of, _), user) in &inner.users {
+            if of != organization {
+                continue;
+            }
+            match user.seen.as_ref().map(|seen| seen.status) {
+                Some(PresenceStatus::Online) => count.online += 1,
+                Some(PresenceStatus::Away) => count.away += 1,
+                Some(PresenceStatus::Busy) => count.busy += 1,
+                Some(PresenceStatus::Offline) | None => {}
+            }
+            count.sockets += user.own.devices.len() as u64;
+            count.devices += count_devices(user.own.devices.values());
+        }
+        count
     }
 
     /// Marks every user as untold: the shared memory knows nothing of this node any more.

@@ -128,6 +128,7 @@ fn online(socket: &str) -> PresenceChange {
     PresenceChange::Device(Device {
         socket: socket.into(),
         status: PresenceStatus::Online,
+        name: None,
     })
 }
 
@@ -202,7 +203,7 @@ async fn every_key_has_a_ttl() {
     make_every_kind_of_key(&*doomed.hub).await;
     let observer = observer(&url()).await;
     let seen = ttls(&observer, &prefix).await;
-    assert_eq!(seen.len(), 12, "{seen:?}");
+    assert_eq!(seen.len(), 14, "{seen:?}");
 
     doomed.hub.leave().await.unwrap();
     let node = Node::connect(&url(), &prefix, "node").await;

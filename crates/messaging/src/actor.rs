@@ -24,6 +24,16 @@ pub struct Actor {
     pub expires_at: Timestamp,
 }
 
+/// The role of those who may look at everything of their organization.
+const OPERATOR: &str = "operator";
+
+impl Actor {
+    /// Whether its token says so.
+    pub fn is_operator(&self) -> bool {
+        self.roles.contains(OPERATOR)
+    }
+}
+
 /// What a socket follows. It was let in as a member, so this is what is known of memberships while
 /// the store cannot be asked.
 pub trait Following: Send + Sync + fmt::Debug {

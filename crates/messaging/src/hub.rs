@@ -142,12 +142,14 @@ pub struct Device {
     pub socket: String,
     /// What it says of itself: `Online` or `Away`.
     pub status: PresenceStatus,
+    /// What its token calls it, if it does. Sockets of one name are one device.
+    pub name: Option<String>,
 }
 
 /// Something that may change how present a user is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresenceChange {
-    /// A device came to this node, or tells a new status of itself.
+    /// A device came to this node, or tells a new status of itself (with the same name).
     Device(Device),
     /// A device went. When it was the last, the user stays as announced until `Settle`.
     Gone {
@@ -187,13 +189,41 @@ pub struct PresenceAnswer {
     pub degraded: bool,
 }
 
+/// Some of those who are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// In the order of their ids, none of them offline.
+    pub presences: Vec<Presence>,
+    /// After whom the next ones come; `None`: there are no more.
+    pub next: Option<UserId>,
+    /// How many there are in all.
+    pub total: u64,
+    /// As in [`PresenceAnswer`].
+    pub degraded: bool,
+}
+
+/// How many of an organization are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Headcount {
+    /// Users of each status.
+    pub online: u64,
+    pub away: u64,
+    pub busy: u64,
+    /// Sockets on all nodes.
+    pub sockets: u64,
+    /// Devices on each node: those that users' tokens name, and sockets without a name.
+    pub devices: u64,
+    /// As in [`PresenceAnswer`].
+    pub degraded: bool,
+}
+
 /// Who is there. A user's presence is the strongest over live devices (online > away), unless the
 /// user chose one; without devices it is offline. Devices belong to the node that told of them and
 /// go with its lease.
 #[async_trait]
 pub trait PresenceBook: Send + Sync {
-    /// Applies a change, atomically in the cluster. `at` is the time for `lastSeenAt`; it does not
-    /// move for somebody who chose to appear offline. While the shared memory is away the node
+    /// Applies a change, atomically in the cluster. `at` is the time for `lastSeenAt`, which never goes
+    /// back; it does not move for somebody who chose to appear offline. While the shared memory is away the node
     /// decides by what it knows of its own devices; that is made good by
     /// [`Registry::renew_lease`].
     async fn presence_change(
@@ -219,6 +249,18 @@ pub trait PresenceBook: Send + Sync {
         organization: &OrganizationId,
         users: &[UserId],
     ) -> HubResult<Vec<bool>>;
+
+    /// Those of an organization whose presence is not offline, after a user, in the order of their ids.
+    /// It costs no more than `limit`, however many there are.
+    async fn roster(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> HubResult<Roster>;
+
+    /// How many of an organization are there; one round trip, however many there are.
+    async fn headcount(&self, organization: &OrganizationId) -> HubResult<Headcount>;
 
     /// Drops the devices of nodes whose lease is over (each such node by one caller only) and
     /// returns the users who have no device left: they are due to be settled after the grace. So

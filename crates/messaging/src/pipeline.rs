@@ -202,6 +202,10 @@ impl Messaging {
             | Call::GetConversation { conversation } => *conversation,
             Call::Sync(sync) => sync.conversation,
             Call::History(history) => history.conversation,
+            Call::OnlineUsers(of) => match of.conversation {
+                Some(conversation) => conversation,
+                None => return Ok(()),
+            },
             _ => return Ok(()),
         };
         let membership = self.store.membership(caller.viewer(), conversation).await?;
@@ -251,9 +255,18 @@ impl Messaging {
             | Call::RecoverSession(_)
             | Call::SessionInfo
             | Call::RecoveryStats
-            | Call::RefreshAuth { .. } => Err(ErrorObject::not_found("session")),
+            | Call::RefreshAuth { .. }
+            | Call::Activity { .. }
+            | Call::SubscribePresence(_)
+            | Call::UnsubscribePresence(_) => Err(ErrorObject::not_found("session")),
             Call::AckQueue(events) => commands::ack_queue::run(self, caller, events).await,
             Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
+            Call::PresenceOf(users) => queries::presences::run(self, caller, users).await,
+            Call::OnlineUsers(input) => queries::online_users::run(self, caller, input).await,
+            Call::PresenceHistory(input) => {
+                queries::presence_history::run(self, caller, input).await
+            }
+            Call::PresenceStats => queries::presence_stats::run(self, caller).await,
             _ => Err(ErrorObject::not_found("event")),
         }
     }

@@ -1,6 +1,9 @@
 //! Who is there: many devices and nodes, one `online`, one `offline`.
 
+mod device;
+mod idle;
 mod local;
+mod records;
 mod unheard;
 
 use std::fmt;
@@ -8,12 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_protocol::{
-    ConversationId, DeliveryClass, ErrorObject, OrganizationId, Presence, PresenceStatus, UserId,
+    ConversationId, DeliveryClass, ErrorObject, OrganizationId, Presence, PresenceStatus,
+    Timestamp, UserId,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::device::LocalDevice;
+
+use self::device::Told;
 use self::local::LocalUsers;
+use self::records::Records;
 use self::unheard::Unheard;
 use crate::Clock;
 use crate::actor::Caller;
@@ -35,6 +43,17 @@ const SLACK: Duration = Duration::from_millis(20);
 /// receiving nodes put several into one `presence:changed`.
 pub const PRESENCE_EVENT: &str = "presence:changed";
 
+/// How long things take.
+#[derive(Clone, Copy, Debug)]
+pub struct PresenceTimes {
+    /// A user without any socket for this long is offline.
+    pub offline_grace: Duration,
+    /// A device whose client does nothing for this long is away; zero is never.
+    pub idle_after: Duration,
+    /// For how long it is kept when users were there; zero is not at all.
+    pub history: Duration,
+}
+
 /// Keeps presence for this node's sockets. Cheap to clone.
 #[derive(Clone)]
 pub struct PresenceService {
@@ -45,9 +64,10 @@ struct Inner {
     store: Arc<dyn Store>,
     hub: Arc<dyn Hub>,
     clock: Arc<dyn Clock>,
-    grace: Duration,
+    times: PresenceTimes,
     local: LocalUsers,
     unheard: Unheard,
+    records: Records,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -55,41 +75,63 @@ struct Inner {
 impl fmt::Debug for PresenceService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PresenceService")
-            .field("grace", &self.inner.grace)
+            .field("times", &self.inner.times)
             .finish_non_exhaustive()
     }
 }
 
 impl PresenceService {
-    /// A service that announces `offline` after `grace`; its timers run on `tasks` until `stop`.
+    /// A service whose timers run on `tasks` until `stop`.
     pub fn new(
         (store, hub): (Arc<dyn Store>, Arc<dyn Hub>),
         clock: Arc<dyn Clock>,
-        grace: Duration,
+        times: PresenceTimes,
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
-        Self {
+        let records = Records::start(&store, &clock, times.history, (&tasks, &stop));
+        if hub.circuit().is_none() {
+            // The hub has begun with this node: whoever was there before is not.
+            records.add(None, PresenceStatus::Offline, clock.now());
+        }
+        let service = Self {
             inner: Arc::new(Inner {
                 store,
                 hub,
                 clock,
-                grace,
+                times,
                 local: LocalUsers::default(),
                 unheard: Unheard::default(),
-                tasks,
+                records,
+                tasks: tasks.clone(),
                 stop,
             }),
-        }
+        };
+        tasks.spawn(service.clone().look_for_idle_devices());
+        service
     }
 
     /// A socket came.
-    pub async fn socket_came(&self, viewer: &Viewer, socket: &str) {
-        self.inner.local.came(viewer, socket);
-        let device = Device {
-            socket: socket.to_owned(),
-            status: PresenceStatus::Online,
-        };
-        self.apply(viewer, PresenceChange::Device(device), Some(socket))
+    pub async fn socket_came(&self, device: &Arc<LocalDevice>) {
+        device.is_back(self.inner.clock.now());
+        self.inner.local.came(device);
+        self.tell(device, Some(&device.socket)).await;
+    }
+
+    /// Tells the hub what a device is, unless it knows.
+    async fn tell(&self, device: &LocalDevice, except: Option<&str>) {
+        let mut told = device.told().await;
+        let status = device.status();
+        if matches!(*told, Told::Gone) || *told == Told::Status(status) {
+            return;
+        }
+        *told = Told::Status(status);
+        let change = PresenceChange::Device(Device {
+            socket: device.socket.clone(),
+            status,
+            name: device.name.clone(),
+        });
+        // That somebody has been idle is no sign of life.
+        self.apply_at(&device.viewer, change, except, device.last())
             .await;
     }
 
@@ -99,13 +141,15 @@ impl PresenceService {
     }
 
     /// A socket went. The last one's user is offline when none has come back after the grace.
-    pub async fn socket_gone(&self, viewer: &Viewer, socket: &str) {
-        self.inner.local.gone(viewer, socket);
+    pub async fn socket_gone(&self, device: &LocalDevice) {
+        self.inner.local.gone(device);
+        let mut told = device.told().await;
+        *told = Told::Gone;
         let gone = PresenceChange::Gone {
-            socket: socket.to_owned(),
+            socket: device.socket.clone(),
         };
-        if self.apply(viewer, gone, None).await == Some(0) {
-            self.settle_after_grace(viewer.clone());
+        if self.apply(&device.viewer, gone).await == Some(0) {
+            self.settle_after_grace(device.viewer.clone());
         }
     }
 
@@ -119,6 +163,8 @@ impl PresenceService {
                         organization,
                         user: presence.user_id.clone(),
                     };
+                    let now = self.inner.clock.now();
+                    self.inner.records.add(Some(&viewer), presence.status, now);
                     self.announce(&viewer, &presence, None).await;
                 }
             }
@@ -159,6 +205,8 @@ impl PresenceService {
         self.inner.local.heard(viewer, outcome.presence.status);
         let mut events = Vec::new();
         if outcome.changed {
+            let status = outcome.presence.status;
+            self.inner.records.add(Some(viewer), status, now);
             let audience = match self.audience(viewer).await {
                 Ok(audience) => audience,
                 // Whom the socket hears, they hear of it.
@@ -187,7 +235,7 @@ impl PresenceService {
     /// Waits until nobody has been seen for the whole grace, and settles. Somebody who came back
     /// and went again, on whichever node, has a grace of their own.
     async fn settle(&self, viewer: &Viewer) {
-        let mut wait = self.inner.grace;
+        let mut wait = self.inner.times.offline_grace;
         // Nodes' clocks differ: after some rounds it is settled whatever they say.
         for _ in 0..SETTLE_ROUNDS {
             tokio::time::sleep(wait).await;
@@ -196,7 +244,7 @@ impl PresenceService {
                 break;
             }
         }
-        self.apply(viewer, PresenceChange::Settle, None).await;
+        self.apply(viewer, PresenceChange::Settle).await;
     }
 
     /// How much of the grace is left since the user was last seen; nothing when that is not known.
@@ -208,33 +256,42 @@ impl PresenceService {
             .and_then(|found| found.presences.first()?.last_seen_at);
         let now = self.inner.clock.now();
         seen.map_or(Duration::ZERO, |seen| {
-            self.inner.grace.saturating_sub(now.since(seen))
+            self.inner
+                .times
+                .offline_grace
+                .saturating_sub(now.since(seen))
         })
     }
 
     /// Applies a change and announces it; the number of devices left, when the hub could tell.
-    async fn apply(
+    async fn apply(&self, viewer: &Viewer, change: PresenceChange) -> Option<u32> {
+        self.apply_at(viewer, change, None, self.inner.clock.now())
+            .await
+    }
+
+    /// The same with when the user was last seen.
+    async fn apply_at(
         &self,
         viewer: &Viewer,
         change: PresenceChange,
         except: Option<&str>,
+        seen: Timestamp,
     ) -> Option<u32> {
-        let (organization, user, now) =
-            (&viewer.organization, &viewer.user, self.inner.clock.now());
-        let outcome = match self
-            .inner
-            .hub
-            .presence_change(organization, user, change, now)
-            .await
-        {
+        let (organization, user) = (&viewer.organization, &viewer.user);
+        let hub = &self.inner.hub;
+        let changing = hub.presence_change(organization, user, change, seen);
+        let outcome = match changing.await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::debug!(cause = error.0, "presence not kept");
                 return None;
             }
         };
-        self.inner.local.heard(viewer, outcome.presence.status);
+        let status = outcome.presence.status;
+        self.inner.local.heard(viewer, status);
         if outcome.changed {
+            let now = self.inner.clock.now();
+            self.inner.records.add(Some(viewer), status, now);
             self.announce(viewer, &outcome.presence, except).await;
         }
         Some(outcome.devices)

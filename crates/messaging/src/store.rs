@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
     Context, Conversation, ConversationId, ConversationStatus, ConversationView, Kind, Member,
-    Message, MessageId, MessageType, OrganizationId, Receipt, ServerEvent, Timestamp, UserId,
+    Message, MessageId, MessageType, OrganizationId, PresenceStatus, Receipt, ServerEvent,
+    Timestamp, UserId,
 };
 
 use crate::circuit::Circuit;
@@ -265,6 +266,15 @@ pub struct Change {
     pub maker: Option<String>,
 }
 
+/// From when on others saw a user like this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceRecord {
+    /// `None` is everybody of all organizations.
+    pub whose: Option<Viewer>,
+    pub at: Timestamp,
+    pub status: PresenceStatus,
+}
+
 /// The database, as the use cases see it.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
@@ -373,6 +383,21 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Requests that may be repeated.
     fn requests(&self) -> &dyn RequestStore;
+
+    /// Records when users were seen as what; in any order, and a repetition changes nothing.
+    async fn record_presence(&self, records: &[PresenceRecord]) -> StoreResult<()>;
+
+    /// The records of a user in `from ≤ at < to`, ascending, with the last one before them, which says
+    /// how the user was seen at `from`; those of everybody included. At most `limit`.
+    async fn presence_records(
+        &self,
+        viewer: &Viewer,
+        span: (Timestamp, Timestamp),
+        limit: i64,
+    ) -> StoreResult<Vec<(Timestamp, PresenceStatus)>>;
+
+    /// Deletes records of before a time, at most `limit`; how many.
+    async fn forget_presence(&self, before: Timestamp, limit: i64) -> StoreResult<u64>;
 
     /// Remembers a revocation until it expires. One of the same thing takes the place of the one
     /// before, but an earlier `before` or expiry never that of a later one.

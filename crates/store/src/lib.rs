@@ -2,7 +2,8 @@
 //!
 //! Both databases share everything but their dialect: a `database::Statement` holds a query for
 //! each (mostly the same one), a `database::Session` runs it, and the files named for what they do
-//! (`conversations`, `messages`, `batch`, `amend`, `receipts`, `sync`, `revocations`) hold the rules, once.
+//! (`conversations`, `messages`, `batch`, `amend`, `receipts`, `presence`, `sync`, `revocations`)
+//! hold the rules, once.
 //! `postgres` and `sqlite` hold what is particular to each.
 //!
 //! `seq` and `rev` have no gap because whoever wants the next one locks the conversation's row
@@ -34,6 +35,7 @@ mod group_commit;
 mod messages;
 mod plan;
 mod postgres;
+mod presence;
 mod prober;
 mod queue;
 mod receipts;

@@ -12,12 +12,13 @@ use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
-    Membership, NewConversation, NewMessage, QueueStore, RequestStore, StoreError, StoreResult,
-    SyncPage, Viewer,
+    Membership, NewConversation, NewMessage, PresenceRecord, QueueStore, RequestStore, StoreError,
+    StoreResult, SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
-    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, Timestamp,
+    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, PresenceStatus,
+    Timestamp,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,7 +28,7 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::group_commit::GroupCommit;
 use crate::retry::retried;
-use crate::{amend, conversations, messages, receipts, revocations, sync};
+use crate::{amend, conversations, messages, presence, receipts, revocations, sync};
 
 /// A [`Store`] over either database.
 #[derive(Debug)]
@@ -297,6 +298,26 @@ impl Store for SqlStore {
 
     fn requests(&self) -> &dyn RequestStore {
         self
+    }
+
+    async fn record_presence(&self, records: &[PresenceRecord]) -> StoreResult<()> {
+        let work = retried(|| presence::record(&self.database, records));
+        self.timed("record_presence", work).await
+    }
+
+    async fn presence_records(
+        &self,
+        viewer: &Viewer,
+        span: (Timestamp, Timestamp),
+        limit: i64,
+    ) -> StoreResult<Vec<(Timestamp, PresenceStatus)>> {
+        let work = presence::between(&self.database, viewer, span, limit);
+        self.timed("presence_records", work).await
+    }
+
+    async fn forget_presence(&self, before: Timestamp, limit: i64) -> StoreResult<u64> {
+        let work = retried(|| presence::forget(&self.database, before, limit));
+        self.timed("forget_presence", work).await
     }
 
     async fn revoke(&self, revocation: &Revocation) -> StoreResult<()> {

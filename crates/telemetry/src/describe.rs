@@ -219,6 +219,12 @@ pub const METRICS: &[MetricInfo] = &[
         "Users with a socket on this node, by presence as far as the node heard.",
     ),
     counter(
+        names::PRESENCE_RECORDS_LOST_TOTAL,
+        &[],
+        "Records of when users were there (`presence:history`) that were not stored: too many waited for the database, \
+         or it refused them.",
+    ),
+    counter(
         names::FORWARDED_REQUESTS_TOTAL,
         &["kind", "result"],
         "Requests for sessions of other nodes, by kind (`poll`, `post`, `upgrade`) and by what became of \

@@ -54,6 +54,8 @@ pub const JWKS_FETCHES_TOTAL: &str = "switchboard_jwks_fetches_total";
 pub const SOCKETS_REVOKED_TOTAL: &str = "switchboard_sockets_revoked_total";
 /// Gauge `{status}`: users by presence.
 pub const PRESENCE_USERS: &str = "switchboard_presence_users";
+/// Counter: records of when users were there that were not stored.
+pub const PRESENCE_RECORDS_LOST_TOTAL: &str = "switchboard_presence_records_lost_total";
 /// Counter `{kind, result}`: requests that came to the wrong node.
 pub const FORWARDED_REQUESTS_TOTAL: &str = "switchboard_forwarded_requests_total";
 /// Gauge: WebSockets of other nodes' sessions.

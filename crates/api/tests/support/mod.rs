@@ -14,7 +14,7 @@ use switchboard_messaging::auth::{ApiKeys, AuthOptions, Authenticator, KeyRing, 
 use switchboard_messaging::bridges::Bridges;
 use switchboard_messaging::hub::{Device, NodeInfo, PresenceChange};
 use switchboard_messaging::limits::{Preset, RateTable};
-use switchboard_messaging::presence::PresenceService;
+use switchboard_messaging::presence::{PresenceService, PresenceTimes};
 use switchboard_messaging::store::{NewConversation, Viewer};
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
@@ -83,6 +83,7 @@ async fn messaging(folder: &TempDir, rates: RateTable) -> Messaging {
         version: "test".to_owned(),
         started_at: clock.now(),
         connections: 0,
+        draining: false,
         address: None,
         route: String::new(),
     };
@@ -90,8 +91,13 @@ async fn messaging(folder: &TempDir, rates: RateTable) -> Messaging {
     let owner = (TaskTracker::new(), CancellationToken::new());
     let parts = (Arc::clone(&store), Arc::clone(&hub));
     let second = Duration::from_secs(1);
+    let times = PresenceTimes {
+        offline_grace: second,
+        idle_after: Duration::ZERO,
+        history: Duration::ZERO,
+    };
     Messaging {
-        presence: PresenceService::new(parts, Arc::clone(&clock), second, owner.clone()),
+        presence: PresenceService::new(parts, Arc::clone(&clock), times, owner.clone()),
         typing: TypingService::new(Arc::clone(&hub), Arc::clone(&clock), second, owner.clone()),
         store,
         hub,
@@ -233,6 +239,7 @@ impl Door {
         let device = Device {
             socket: format!("of-{name}"),
             status: PresenceStatus::Online,
+            name: None,
         };
         let (change, now) = (PresenceChange::Device(device), self.messaging.clock.now());
         let hub = &self.messaging.hub;

@@ -14,5 +14,6 @@ mod storm;
 mod support;
 mod tokens;
 mod typing;
+mod watching;
 mod without_hub;
 mod without_store;

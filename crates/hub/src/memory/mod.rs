@@ -5,6 +5,7 @@ mod bus;
 mod order;
 mod presence;
 mod registry;
+mod roster;
 mod sessions;
 pub(crate) mod typing;
 

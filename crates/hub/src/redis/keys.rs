@@ -8,7 +8,7 @@ use std::fmt;
 
 use switchboard_messaging::Rate;
 use switchboard_messaging::hub::{Channel, SessionKey};
-use switchboard_protocol::{OrganizationId, UserId};
+use switchboard_protocol::{OrganizationId, PresenceStatus, UserId};
 
 /// Names under one prefix.
 #[derive(Clone, Debug)]
@@ -30,6 +30,16 @@ impl Keys {
     /// Set: the users of the organization whom a node answers for.
     pub(super) fn users_of_node(&self, organization: &OrganizationId, node: &str) -> String {
         self.of(organization, format_args!("node:{node}"))
+    }
+
+    /// Sorted set: the users of the organization who are seen with a status, in the order of their ids.
+    pub(super) fn seen(&self, organization: &OrganizationId, status: PresenceStatus) -> String {
+        self.of(organization, format_args!("seen:{}", status.as_str()))
+    }
+
+    /// Hash: how many sockets (`s:` and the node) and devices (`d:`) of the organization nodes have.
+    pub(super) fn counts(&self, organization: &OrganizationId) -> String {
+        self.of(organization, format_args!("counts"))
     }
 
     /// Sorted set: who types in a room, and until when.
@@ -158,6 +168,8 @@ mod tests {
             keys.session(&organization, &SessionKey(user.to_string())),
             keys.bucket(&organization, &user, bucket, rate),
             keys.organizations_of_node(user.as_str()),
+            keys.seen(&organization, PresenceStatus::Online),
+            keys.counts(&organization),
         ]
     }
 
@@ -190,10 +202,12 @@ mod tests {
             let of_one = names(&one.0, &one.1, &one.2);
             prop_assert_eq!(of_one.iter().collect::<HashSet<_>>().len(), of_one.len());
             for (kind, (a, b)) in of_one.iter().zip(names(&other.0, &other.1, &other.2)).enumerate() {
-                // A bucket is named by all three, a node's organizations by one, the rest by two.
+                // A bucket is named by all three, a node's organizations and what there is once in an
+                // organization by one, the rest by two.
                 let same = match kind {
                     8 => one == other,
                     9 => one.1 == other.1,
+                    10 | 11 => one.0 == other.0,
                     _ => (&one.0, &one.1) == (&other.0, &other.1),
                 };
                 prop_assert_eq!(*a == b, same, "{} and {}", a, b);
@@ -202,8 +216,9 @@ mod tests {
 
         #[test]
         fn the_hash_tag_is_always_the_organization(organization in NAME, user in NAME) {
-            for name in &names(&organization, &user, "x")[..9] {
-                prop_assert_eq!(hash_tag(name), &organization);
+            let of_nodes = 9;
+            for (kind, name) in names(&organization, &user, "x").iter().enumerate() {
+                prop_assert!(kind == of_nodes || hash_tag(name) == organization);
             }
         }
     }

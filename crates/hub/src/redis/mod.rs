@@ -13,6 +13,7 @@ mod order;
 mod presence;
 mod reaping;
 mod registry;
+mod roster;
 mod scripts;
 mod sentinels;
 mod sessions;

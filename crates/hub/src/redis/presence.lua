@@ -1,12 +1,13 @@
 -- Applies one change to a user's presence. The rules are those of src/presence.rs.
 --
--- KEYS: the user's hash; the index of users whom the calling node answers for
+-- KEYS: the user's hash; the index of users whom the calling node answers for; the users of the
+--   organization who are seen online, away and busy; how many sockets and devices nodes have
 -- ARGV: op, node, user, at (ms), live nodes (a,b,c), nodes known to be dead (a,b,c), TTL (ms), …
---   device: socket, status
+--   device: socket, status or status/name
 --   gone:   socket
 --   settle: -
 --   choose: status or '' (auto); 'keep', 'clear' or 'set'; custom status
---   sync:   '1' if it settles, too; then socket, status of every device that the node has
+--   sync:   '1' if it settles, too; then socket, status or status/name of every device that the node has
 -- Returns status, '1' if there is a custom status, custom status, last seen or '', '1' if others
 -- see a difference, number of devices, the user's choice or ''; or 'strangers' and nodes of which the caller is to find out
 -- whether they live, with nothing changed.
@@ -43,6 +44,22 @@ for _, field in ipairs(stale) do
 end
 
 local own = 'd:' .. node .. '/'
+-- How many sockets and devices each node has of the user: none of somebody who appears offline.
+local function tally()
+  local of_nodes, named = {}, {}
+  if state.choice == 'offline' then return of_nodes end
+  for field, value in pairs(devices) do
+    local owner = string.match(field, '^d:([^/]+)/')
+    local name = string.match(value, '/(.*)')
+    local of_node = of_nodes[owner] or { 0, 0 }
+    of_nodes[owner] = of_node
+    of_node[1] = of_node[1] + 1
+    if not name or not named[owner .. '/' .. name] then of_node[2] = of_node[2] + 1 end
+    if name then named[owner .. '/' .. name] = true end
+  end
+  return of_nodes
+end
+local before_it = tally()
 local function put(socket, status)
   devices[own .. socket] = status
   redis.call('HSET', hash, own .. socket, status)
@@ -85,10 +102,11 @@ elseif op == 'choose' then
   end
 end
 
-local count, own_count, strongest = 0, 0, nil
-for field, status in pairs(devices) do
-  count = count + 1
-  if string.sub(field, 1, #own) == own then own_count = own_count + 1 end
+local total, own_total, strongest = 0, 0, nil
+for field, value in pairs(devices) do
+  total = total + 1
+  if string.sub(field, 1, #own) == own then own_total = own_total + 1 end
+  local status = string.match(value, '^[^/]+')
   if not strongest or strength[status] > strength[strongest] then strongest = status end
 end
 
@@ -108,20 +126,44 @@ if before ~= after then
   redis.call('HSET', hash, 'announced', after)
 end
 if before ~= after or (not settles and after ~= 'offline') then
-  state.seen = at
-  redis.call('HSET', hash, 'seen', at)
+  -- Idleness is told of later than it began, and clocks differ.
+  if not state.seen or tonumber(state.seen) < tonumber(at) then
+    state.seen = at
+    redis.call('HSET', hash, 'seen', at)
+  end
 end
 redis.call('PEXPIRE', hash, ttl)
 
+for i, status in ipairs({ 'online', 'away', 'busy' }) do
+  if status == after then
+    redis.call('ZADD', KEYS[2 + i], 0, user)
+    redis.call('PEXPIRE', KEYS[2 + i], ttl)
+  else
+    redis.call('ZREM', KEYS[2 + i], user)
+  end
+end
+local after_it = tally()
+local function count(prefix, owner, difference)
+  if difference ~= 0 then
+    redis.call('HINCRBY', KEYS[6], prefix .. owner, difference)
+    redis.call('PEXPIRE', KEYS[6], ttl)
+  end
+end
+for owner in pairs(fate) do
+  local was, is = before_it[owner] or { 0, 0 }, after_it[owner] or { 0, 0 }
+  count('s:', owner, is[1] - was[1])
+  count('d:', owner, is[2] - was[2])
+end
+
 -- A node answers for the users of its devices, and for those whom it is yet to settle.
-if own_count > 0 or (count == 0 and not settles and (op == 'gone' or op == 'sync')) then
+if own_total > 0 or (total == 0 and not settles and (op == 'gone' or op == 'sync')) then
   redis.call('SADD', index, user)
   redis.call('PEXPIRE', index, ttl)
-elseif count > 0 or settles then
+elseif total > 0 or settles then
   redis.call('SREM', index, user)
 end
 
 return {
   after, state.custom and '1' or '0', state.custom or '', state.seen or '',
-  changed and '1' or '0', tostring(count), state.choice or '',
+  changed and '1' or '0', tostring(total), state.choice or '',
 }

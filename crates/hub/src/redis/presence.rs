@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use fred::interfaces::{HashesInterface, KeysInterface, SetsInterface};
 use fred::types::Value;
 use switchboard_messaging::hub::{
-    HubError, HubResult, PresenceAnswer, PresenceBook, PresenceChange, PresenceOutcome,
+    Headcount, HubError, HubResult, PresenceAnswer, PresenceBook, PresenceChange, PresenceOutcome,
+    Roster,
 };
 use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
 
 use super::incarnation::Incarnation;
+use super::roster::SEEN;
 use super::{RedisHub, kept};
 use crate::own_devices::{Own, Seen, Who};
 
@@ -32,7 +34,8 @@ impl Telling<'_> {
         let text = |text: &str| Value::from(text);
         match self {
             Self::Change(PresenceChange::Device(device)) => {
-                vec![text(&device.socket), text(device.status.as_str())]
+                let said = said(device.status, device.name.as_deref());
+                vec![text(&device.socket), said]
             }
             Self::Change(PresenceChange::Gone { socket }) => vec![text(socket)],
             Self::Change(PresenceChange::Settle) => Vec::new(),
@@ -50,8 +53,9 @@ impl Telling<'_> {
             }
             Self::Sync { own, settles } => {
                 let devices = own.devices.iter();
-                let devices =
-                    devices.flat_map(|(socket, status)| [text(socket), text(status.as_str())]);
+                let devices = devices.flat_map(|(socket, kept)| {
+                    [text(socket), said(kept.status, kept.name.as_deref())]
+                });
                 let settles = text(if *settles { "1" } else { "0" });
                 std::iter::once(settles).chain(devices).collect()
             }
@@ -66,6 +70,14 @@ impl Telling<'_> {
             Self::Change(PresenceChange::Choose { .. }) => "choose",
             Self::Sync { .. } => "sync",
         }
+    }
+}
+
+/// A device as the script reads it.
+fn said(status: PresenceStatus, name: Option<&str>) -> Value {
+    match name {
+        Some(name) => format!("{}/{name}", status.as_str()).into(),
+        None => status.as_str().into(),
     }
 }
 
@@ -87,10 +99,12 @@ impl RedisHub {
         let (organization, user) = who;
         let now = self.identity.now();
         self.note_organization(organization, &now).await?;
-        let keys = vec![
+        let mut keys = vec![
             self.keys.presence(organization, user),
             self.keys.users_of_node(organization, now.as_str()),
         ];
+        keys.extend(SEEN.map(|status| self.keys.seen(organization, status)));
+        keys.push(self.keys.counts(organization));
         let mut strangers = Vec::new();
         for _ in 0..TRIES {
             let (live, dead) = self.others(std::mem::take(&mut strangers)).await?;
@@ -196,13 +210,32 @@ impl PresenceBook for RedisHub {
         Ok(asked.unwrap_or_else(|_| self.own.are_there(organization, users)))
     }
 
+    async fn roster(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> HubResult<Roster> {
+        match self.ask_roster(organization, after, limit).await {
+            Ok(roster) => Ok(roster),
+            Err(_) => Ok(self.own.roster_alone(organization, after, limit)),
+        }
+    }
+
+    async fn headcount(&self, organization: &OrganizationId) -> HubResult<Headcount> {
+        match self.ask_headcount(organization).await {
+            Ok(count) => Ok(count),
+            Err(_) => Ok(self.own.headcount_alone(organization)),
+        }
+    }
+
     async fn reap_dead_nodes(&self) -> HubResult<Vec<Who>> {
         self.reap().await
     }
 }
 
 impl RedisHub {
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         organization: &OrganizationId,
         users: &[UserId],

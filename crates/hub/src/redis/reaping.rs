@@ -1,6 +1,6 @@
 //! What becomes of what dead nodes leave behind.
 
-use fred::interfaces::SetsInterface;
+use fred::interfaces::{HashesInterface, SetsInterface};
 use fred::types::Value;
 use switchboard_messaging::hub::HubResult;
 use switchboard_protocol::{OrganizationId, UserId};
@@ -81,7 +81,7 @@ impl RedisHub {
             let names: Vec<String> = self.link.run(some).await?;
             let users: Vec<UserId> = names.iter().filter_map(|name| name.parse().ok()).collect();
             if users.is_empty() {
-                return Ok(());
+                return self.forget_counts(node, organization).await;
             }
             let mut keys = vec![dead_users.clone(), own_users.clone()];
             keys.extend(
@@ -96,6 +96,13 @@ impl RedisHub {
             let found = found.iter().filter_map(|name| name.parse().ok());
             left.extend(found.map(|user| (organization.clone(), user)));
         }
+    }
+
+    async fn forget_counts(&self, node: &str, organization: &OrganizationId) -> HubResult<()> {
+        let fields = vec![format!("s:{node}"), format!("d:{node}")];
+        let counts = self.keys.counts(organization);
+        let forgetting = self.link.client.hdel::<(), _, _>(counts, fields);
+        self.link.run(forgetting).await
     }
 
     async fn bury(&self, node: &str) -> HubResult<()> {

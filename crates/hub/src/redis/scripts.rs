@@ -10,6 +10,7 @@ use fred::types::{FromValue, Value};
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) presence: Script,
+    pub(super) roster: Script,
     pub(super) reap: Script,
     pub(super) renew: Script,
     pub(super) nodes: Script,
@@ -28,6 +29,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             presence: Script::from_lua(include_str!("presence.lua")),
+            roster: Script::from_lua(include_str!("roster.lua")),
             reap: Script::from_lua(include_str!("reap.lua")),
             renew: Script::from_lua(include_str!("renew.lua")),
             nodes: Script::from_lua(include_str!("nodes.lua")),

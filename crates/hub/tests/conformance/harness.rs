@@ -295,6 +295,7 @@ fn device(socket: &str, status: PresenceStatus) -> PresenceChange {
     PresenceChange::Device(Device {
         socket: socket.into(),
         status,
+        name: None,
     })
 }
 

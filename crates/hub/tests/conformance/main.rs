@@ -13,6 +13,7 @@ mod order;
 mod presence;
 mod reaping;
 mod registry;
+mod roster;
 mod sessions;
 mod topologies;
 mod typing;
@@ -93,6 +94,15 @@ conformance! {
         organizations_with_the_same_names_are_not_confused,
         concurrent_devices_announce_one_online,
         who_has_a_device_is_there_whatever_they_appear_as,
+    }
+    roster {
+        those_who_are_there_come_in_pages_in_the_order_of_their_ids,
+        whoever_appears_offline_or_went_is_not_there,
+        users_sockets_and_devices_are_counted_over_all_nodes,
+        organizations_do_not_see_each_other,
+        what_a_dead_node_had_is_gone_with_it,
+        a_node_that_was_taken_for_dead_counts_once,
+        idleness_that_is_told_late_is_no_sign_of_life,
     }
     reaping {
         the_users_of_a_dead_node_are_reaped_by_one_survivor,

@@ -81,6 +81,7 @@ impl Node {
         let device = PresenceChange::Device(Device {
             socket: "s".into(),
             status: PresenceStatus::Online,
+            name: None,
         });
         let at = Timestamp::from_millis(1);
         let user = UserId::new(&self.id).unwrap();

@@ -12,6 +12,9 @@ pub(super) const MAX_CUSTOM_STATUS: usize = 140;
 /// Most users that one call may name.
 pub(super) const MAX_USERS: usize = 500;
 
+/// Longest time that one call may ask about, in milliseconds.
+const MAX_SPAN: i64 = 31 * 24 * 60 * 60 * 1000;
+
 /// `presence:update`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChoosePresence {
@@ -101,8 +104,13 @@ pub(super) fn history(mut fields: Fields<'_>) -> Decoded {
     let user = fields.required(&["userId"], &Name::USER);
     let from = fields.required(&["from"], &Moment);
     let to = fields.required(&["to"], &Moment);
-    if from.zip(to).is_some_and(|(from, to)| to < from) {
-        fields.wrong("to", "must not be before from");
+    let span = from
+        .zip(to)
+        .map(|(from, to): (Timestamp, Timestamp)| to.as_millis() - from.as_millis());
+    match span {
+        Some(span) if span < 0 => fields.wrong("to", "must not be before from"),
+        Some(span) if span > MAX_SPAN => fields.wrong("to", "must be at most 31 days after from"),
+        _ => {}
     }
     fields.done(|| {
         Some(Call::PresenceHistory(PresenceHistory {
@@ -163,5 +171,18 @@ mod tests {
         assert!(decode("2026-01-02T00:00:00.000Z").is_ok());
         assert_eq!(decode("2026-01-01T23:59:59Z").unwrap_err()[0].path, "to");
         assert_eq!(decode("yesterday").unwrap_err()[0].path, "to");
+    }
+
+    #[test]
+    fn a_history_is_of_at_most_31_days() {
+        let decode = |to: &str| {
+            let payload = json!({"userId": "ann", "from": "2026-01-01T00:00:00Z", "to": to});
+            Call::decode(ClientEvent::PresenceHistory, &payload)
+        };
+        assert!(decode("2026-02-01T00:00:00.000Z").is_ok());
+        assert_eq!(
+            decode("2026-02-01T00:00:00.001Z").unwrap_err()[0].path,
+            "to"
+        );
     }
 }

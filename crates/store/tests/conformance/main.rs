@@ -14,6 +14,7 @@ mod failing;
 mod listing;
 mod makers;
 mod many_nodes;
+mod presence;
 mod queueing;
 mod reading;
 mod receipts;

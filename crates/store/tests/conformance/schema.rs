@@ -37,7 +37,8 @@ async fn a_fresh_database_has_everything_pending(world: World) {
         "0001_conversations",
         "0002_makers",
         "0003_revocations",
-        "0010_offline_queue",
+        "0004_presence",
+        "0005_offline_queue",
     ];
     assert_eq!(pending(&url).await.unwrap(), names);
     let state = schema_state(&url).await.unwrap();

@@ -14,7 +14,7 @@ use switchboard_hub::LogBounds;
 use switchboard_messaging::bridges::Bridges;
 use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::limits::{Preset, RateTable};
-use switchboard_messaging::presence::PresenceService;
+use switchboard_messaging::presence::{PresenceService, PresenceTimes};
 use switchboard_messaging::queue::QueueRules;
 use switchboard_messaging::store::QueueBounds;
 use switchboard_messaging::typing::TypingService;
@@ -54,7 +54,11 @@ pub(crate) fn messaging(
     let presence = PresenceService::new(
         (Arc::clone(&store), Arc::clone(&hub)),
         Arc::clone(clock),
-        settings.presence.offline_grace,
+        PresenceTimes {
+            offline_grace: settings.presence.offline_grace,
+            idle_after: settings.presence.idle_after,
+            history: settings.presence.history_retention,
+        },
         owner.clone(),
     );
     let ttl = settings.presence.typing_ttl;

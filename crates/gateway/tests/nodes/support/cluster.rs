@@ -13,7 +13,7 @@ use switchboard_messaging::bridges::Bridges;
 use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::{Arrival, Channel, NodeInfo, Registry, Room};
 use switchboard_messaging::limits::{Preset, RateTable};
-use switchboard_messaging::presence::PresenceService;
+use switchboard_messaging::presence::{PresenceService, PresenceTimes};
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
     Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemClock, SystemIds,
@@ -41,6 +41,7 @@ pub(crate) struct Setup {
     pub(crate) rules: Rules,
     pub(crate) rates: RateTable,
     pub(crate) offline_grace: Duration,
+    pub(crate) idle_after: Duration,
     pub(crate) typing_ttl: Duration,
     pub(crate) presence_window: Duration,
     pub(crate) connections_per_user: usize,
@@ -56,6 +57,7 @@ impl Default for Setup {
             rules: Rules::default(),
             rates: rates(&[]),
             offline_grace: Duration::from_millis(300),
+            idle_after: Duration::ZERO,
             typing_ttl: Duration::from_millis(400),
             presence_window: Duration::from_millis(20),
             connections_per_user: 0,
@@ -316,7 +318,11 @@ fn messaging(
     let presence = PresenceService::new(
         (Arc::clone(&store), Arc::clone(&hub)),
         Arc::clone(&clock),
-        setup.offline_grace,
+        PresenceTimes {
+            offline_grace: setup.offline_grace,
+            idle_after: setup.idle_after,
+            history: Duration::from_hours(24),
+        },
         owner.clone(),
     );
     let typing = TypingService::new(

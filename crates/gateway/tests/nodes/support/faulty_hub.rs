@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use async_trait::async_trait;
 use switchboard_hub::MemoryHub;
 use switchboard_messaging::Rate;
 use switchboard_messaging::hub::{
-    Admission, Arrival, Buckets, Bus, BusEvent, Channel, Claim, Hub, HubError, HubResult, Missed,
-    NodeInfo, Order, Position, PresenceAnswer, PresenceBook, PresenceChange, PresenceOutcome,
-    Published, Registry, Room, SessionKey, SessionRecord, Sessions, Standing, TypingBook,
+    Admission, Arrival, Buckets, Bus, BusEvent, Channel, Claim, Headcount, Hub, HubError,
+    HubResult, Missed, NodeInfo, Order, Position, PresenceAnswer, PresenceBook, PresenceChange,
+    PresenceOutcome, Published, Registry, Room, Roster, SessionKey, SessionRecord, Sessions,
+    Standing, TypingBook,
 };
 use switchboard_protocol::{OrganizationId, Presence, Timestamp, UserId};
 use tokio::sync::mpsc;
@@ -101,6 +103,8 @@ pub(crate) struct FaultyHub {
     held: Mutex<Vec<(Arc<Ear>, BusEvent)>>,
     failing: Mutex<HashSet<Op>>,
     late: TaskTracker,
+    /// How often it was asked how present users are.
+    pub(crate) questions: AtomicUsize,
 }
 
 impl FaultyHub {
@@ -113,6 +117,7 @@ impl FaultyHub {
             held: Mutex::default(),
             failing: Mutex::default(),
             late: TaskTracker::new(),
+            questions: AtomicUsize::new(0),
         })
     }
 
@@ -316,6 +321,7 @@ impl PresenceBook for FaultyHub {
         users: &[UserId],
     ) -> HubResult<PresenceAnswer> {
         self.check(Op::Presence)?;
+        self.questions.fetch_add(1, Ordering::Relaxed);
         self.shared.presence_of(organization, users).await
     }
 
@@ -326,6 +332,19 @@ impl PresenceBook for FaultyHub {
     ) -> HubResult<Vec<bool>> {
         self.check(Op::Presence)?;
         self.shared.are_there(organization, users).await
+    }
+
+    async fn roster(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> HubResult<Roster> {
+        self.shared.roster(organization, after, limit).await
+    }
+
+    async fn headcount(&self, organization: &OrganizationId) -> HubResult<Headcount> {
+        self.shared.headcount(organization).await
     }
 
     async fn reap_dead_nodes(&self) -> HubResult<Vec<(OrganizationId, UserId)>> {

@@ -8,12 +8,13 @@ use switchboard_messaging::Store;
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
-    Membership, NewConversation, NewMessage, QueueStore, RequestStore, StoreError, StoreResult,
-    SyncPage, Viewer,
+    Membership, NewConversation, NewMessage, PresenceRecord, QueueStore, RequestStore, StoreError,
+    StoreResult, SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
-    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, Timestamp,
+    ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, PresenceStatus,
+    Timestamp,
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -286,6 +287,24 @@ impl Store for FaultyStore {
 
     fn requests(&self) -> &dyn RequestStore {
         self.store.requests()
+    }
+
+    async fn record_presence(&self, records: &[PresenceRecord]) -> StoreResult<()> {
+        self.check("record_presence").await?;
+        self.store.record_presence(records).await
+    }
+
+    async fn presence_records(
+        &self,
+        viewer: &Viewer,
+        span: (Timestamp, Timestamp),
+        limit: i64,
+    ) -> StoreResult<Vec<(Timestamp, PresenceStatus)>> {
+        self.store.presence_records(viewer, span, limit).await
+    }
+
+    async fn forget_presence(&self, before: Timestamp, limit: i64) -> StoreResult<u64> {
+        self.store.forget_presence(before, limit).await
     }
 
     async fn revoke(&self, revocation: &Revocation) -> StoreResult<()> {
