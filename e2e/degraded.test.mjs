@@ -138,6 +138,44 @@ stories("degraded", { mode: "cluster", timeout: 120_000, concurrency: 1, through
     assert.deepEqual(lines.map((line) => said(nodes[0], line)), [1, 1]);
   });
 
+  story("who is removed or added while Redis stands still is so on every node within 2 s", async (scene) => {
+    const { nodes } = scene.cluster;
+    const [alice, ...far] = await Promise.all([
+      scene.connect("alice", { node: 0 }),
+      ...["bob", "carol", "dan"].map((name) => scene.connect(name, { node: 1 })),
+    ]);
+    const [bob, carol, dan] = far;
+    const { id: conversationId } = await scene.group(alice, ["bob", "carol"]);
+    for (const client of [bob, carol]) await client.next("conversation:created");
+    servers.redis.stall();
+    try {
+      await untilDegraded(nodes, true);
+      const within = async (call, client, event) => {
+        const { took } = await timed(async () => {
+          await call();
+          await client.next(event);
+        });
+        console.log(`stalled Redis: ${event} on the other node after ${took.toFixed(0)} ms`);
+        assert.ok(took < 2_000, `${event} after ${took} ms`);
+      };
+      const remove = () => alice.ok("conversation:remove-member", { conversationId, userId: bob.user });
+      await within(remove, bob, "conversation:member-removed");
+      const add = () => alice.ok("conversation:add-members", { conversationId, userId: dan.user });
+      await within(add, dan, "conversation:member-added");
+      await send(alice, conversationId, "during");
+      for (const client of [carol, dan]) await client.next("message:new");
+    } finally {
+      servers.redis.resume();
+    }
+    await untilDegraded(nodes, false);
+    await send(alice, conversationId, "after");
+    for (const client of [carol, dan]) await client.next("message:new");
+    await pause(1_000);
+    const names = ["message:new", "conversation:member-added", "conversation:member-removed"];
+    const revs = (client) => client.collected(...names).map((data) => (data.message ?? data).rev);
+    assert.deepEqual([bob, carol, dan].map(revs), [[2], [2, 3, 4, 5], [3, 4, 5]]);
+  });
+
   story("a stalled PostgreSQL is UNAVAILABLE in time, then at once, and typing and presence go on", async (scene) => {
     const { nodes } = scene.cluster;
     const [alice, bob] = await Promise.all([scene.connect("alice", { node: 0 }), scene.connect("bob", { node: 1 })]);

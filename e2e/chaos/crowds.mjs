@@ -91,7 +91,8 @@ function missing(crowd) {
   const away = crowd.spectators.filter((one) => !one.isReady);
   const story = ({ socket, ends, tries, failures, sessions }) =>
     ({ connected: socket.connected, ends, tries: tries.slice(-3), failures: failures.slice(-3), sessions: sessions.length });
-  return `${away.length} are not: ${JSON.stringify(away.slice(0, 3).map(story))}`;
+  const lag = JSON.stringify({ mean: Math.round(crowd.lag.mean / 1e6), max: Math.round(crowd.lag.max / 1e6) });
+  return `${away.length} are not, with an own lag in ms of ${lag}: ${JSON.stringify(away.slice(0, 3).map(story))}`;
 }
 
 /**

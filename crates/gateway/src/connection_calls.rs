@@ -13,7 +13,6 @@ use switchboard_socketio::{Socket, SocketId};
 use crate::door::{Door, Opened};
 use crate::recovering::{RecoveryFailure, is_key};
 use crate::rooms::Entry;
-use crate::session::InRooms;
 
 /// How often clients asked to be recovered on this node, and what it came to. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +71,7 @@ impl Door {
             recovered: opened.recovered,
             recovery_failure: opened.failure.map(|failure| failure.as_str().to_owned()),
             recoverable: opened.key.is_some(),
-            rooms: InRooms(socket.clone()).conversations(),
+            rooms: self.in_rooms(socket).conversations(),
             token_expires_at: actor.expires_at,
             expires_at: opened.key.is_some().then(|| self.session_end()),
         }
@@ -114,21 +113,22 @@ impl Door {
             .catch_up(viewer, &rooms, &input.positions)
             .await?;
         let mut entries = Vec::with_capacity(caught_up.len());
-        let mut changes = Vec::new();
+        let (mut changes, mut entered) = (Vec::new(), Vec::new());
         let mut names = Vec::with_capacity(caught_up.len());
         for one in caught_up {
             let channel = Channel {
                 organization: viewer.organization.clone(),
                 room: Room::Conversation(one.conversation),
             };
-            if let Some(key) = &opened.key {
-                self.sessions.entered(key, one.conversation, one.rev).await;
-            }
+            entered.push((one.conversation, one.rev));
             entries.push(Entry::after(channel, socket.clone(), one.rev));
             changes.extend(one.changes);
             names.push(one.conversation);
         }
         let queued = self.messaging.queue_length(viewer).await?;
+        if let Some(key) = &opened.key {
+            self.sessions.moved(key, &entered, &[]).await;
+        }
         let answer = RecoveredSession {
             recovered: true,
             recovery_failure: None,

@@ -10,7 +10,7 @@ use switchboard_socketio::{Handshake, Socket, SocketId, network_of};
 
 use crate::door::{Door, Opened};
 use crate::handshake;
-use crate::session::{InRooms, Session};
+use crate::session::Session;
 
 impl Door {
     /// Who a client says it is, if that is believed, and it has not tried too often.
@@ -34,7 +34,7 @@ impl Door {
     /// The session of a socket that has, or is given back, this id.
     pub(crate) fn session(&self, actor: Actor, socket: &Socket, id: SocketId) -> Arc<Session> {
         let now = self.messaging.clock.now();
-        let following = Arc::new(InRooms(socket.clone()));
+        let following = Arc::new(self.in_rooms(socket));
         let session = Session::new(actor, (id.to_string(), now), Some(following));
         Arc::new(session)
     }

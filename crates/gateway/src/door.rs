@@ -9,8 +9,8 @@ use serde_json::Value;
 use switchboard_messaging::auth::Authenticator;
 use switchboard_messaging::hub::{Channel, Room, SessionKey, SessionRecord};
 use switchboard_messaging::presence::{organization_channel, user_channel};
-use switchboard_messaging::store::Viewer;
-use switchboard_messaging::{Actor, Messaging, Outcome, RoomEffect, publish};
+use switchboard_messaging::store::{Head, Viewer};
+use switchboard_messaging::{Actor, Messaging, Outcome, publish};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::server_events::{SessionReady, Unread};
 use switchboard_protocol::{
@@ -28,7 +28,7 @@ use crate::queue::Queue;
 use crate::recovering::{Recovered, RecoveryFailure, new_key};
 use crate::revoked::Revoker;
 use crate::rooms::{Entry, Rooms, room_name};
-use crate::session::Session;
+use crate::session::{InRooms, Session};
 use crate::sessions::Sessions;
 use crate::watchers::Watchers;
 use crate::{GatewayOptions, NAMESPACE, presence_calls};
@@ -59,7 +59,8 @@ pub(crate) struct Opened {
     /// The conversations that it follows.
     pub(crate) rooms: Vec<ConversationId>,
     /// Those of them whose rooms it is yet to enter.
-    pub(crate) to_enter: Vec<ConversationId>,
+    /// With what was known of each when it was seen that the user is a member.
+    pub(crate) to_enter: Vec<Head>,
     pub(crate) total_unread: i64,
     pub(crate) recovered: bool,
     /// Why it is not, if it asked for it.
@@ -118,7 +119,7 @@ impl Door {
         let key = self.keep(viewer, socket, &owner, &rooms).await;
         Ok(Opened {
             session: self.session(actor, socket, socket.id()),
-            to_enter: rooms.clone(),
+            to_enter: opening.heads,
             rooms,
             total_unread: opening.total_unread,
             recovered: false,
@@ -177,18 +178,34 @@ impl Door {
         Ok(())
     }
 
-    /// Enters the conversations' rooms.
-    async fn enter_rooms(&self, socket: &Socket, opened: &Opened) {
-        let mut entries = Vec::new();
-        for conversation in &opened.to_enter {
-            let channel = conversation_channel(opened, *conversation);
-            entries.push(Entry::new(channel, socket.clone()));
-        }
-        self.rooms.enter_all(entries).await;
+    /// Enters the conversations' rooms; returns those from which the user was removed meanwhile.
+    async fn enter_rooms(&self, socket: &Socket, opened: &Opened) -> Vec<ConversationId> {
+        let to_enter = &opened.to_enter;
+        let entry = |head: &Head| {
+            let channel = conversation_channel(opened, head.conversation);
+            Entry::new(channel, socket.clone())
+        };
+        let stood = self
+            .rooms
+            .enter_all(to_enter.iter().map(entry).collect())
+            .await;
+        // What happened before a room was live it did not tell; what happens from here on it does.
+        let went_on = to_enter.iter().zip(stood);
+        let went_on = went_on.filter(|(head, stood)| *stood > head.rev);
+        let went_on: Vec<_> = went_on.map(|(head, _)| head.conversation).collect();
+        self.leave_if_removed(socket, opened, &went_on).await
     }
 
-    fn ready(&self, opened: &Opened) -> ServerEvent {
+    pub(crate) fn in_rooms(&self, socket: &Socket) -> InRooms {
+        InRooms {
+            socket: socket.clone(),
+            most: self.options.rooms_per_socket,
+        }
+    }
+
+    fn ready(&self, opened: &Opened, removed: &[ConversationId]) -> ServerEvent {
         let viewer = opened.session.viewer();
+        let rooms = opened.rooms.iter().filter(|id| !removed.contains(id));
         ServerEvent::SessionReady(Box::new(SessionReady {
             session_id: self.messaging.ids.next().to_string(),
             user_id: viewer.user.clone(),
@@ -198,41 +215,11 @@ impl Door {
             recovery_failure: opened.failure.map(|failure| failure.as_str().to_owned()),
             server_time: self.messaging.clock.now(),
             session_token: opened.key.as_ref().map(|key| key.0.clone()),
-            rooms: opened.rooms.clone(),
+            rooms: rooms.copied().collect(),
             unread: Unread {
                 total: opened.total_unread,
             },
         }))
-    }
-
-    /// Carries out the room effect and sends the ack, in such an order that no event of the room
-    /// comes before the ack which says where its events begin.
-    async fn answer(&self, socket: &Socket, opened: &Opened, outcome: Outcome, ack: Option<Ack>) {
-        let Outcome { data, room, events } = outcome;
-        let send_ack = move || acknowledge(ack, Ok(data));
-        match room {
-            None => send_ack(),
-            Some(RoomEffect::Leave { conversation }) => {
-                self.rooms
-                    .leave(&conversation_channel(opened, conversation), socket)
-                    .await;
-                if let Some(key) = &opened.key {
-                    self.sessions.left(key, conversation).await;
-                }
-                send_ack();
-            }
-            Some(RoomEffect::Enter { conversation, rev }) => {
-                let channel = conversation_channel(opened, conversation);
-                if let Some(key) = &opened.key
-                    && !socket.rooms().contains(&room_name(&channel))
-                {
-                    self.sessions.entered(key, conversation, rev).await;
-                }
-                let entry = Entry::after(channel, socket.clone(), rev).then(send_ack);
-                self.rooms.enter_all(vec![entry]).await;
-            }
-        }
-        self.messaging.publish(events).await;
     }
 
     fn fail(&self, socket: &Socket, opened: &Opened, error: ErrorObject, ack: Option<Ack>) {
@@ -244,19 +231,6 @@ impl Door {
             tracing::info!(socket = %socket.id(), "disconnected after repeated refusals");
             socket.disconnect();
         }
-    }
-
-    /// The room effect would take the socket beyond its limit.
-    fn has_too_many_rooms(&self, socket: &Socket, opened: &Opened, outcome: &Outcome) -> bool {
-        let Some(RoomEffect::Enter { conversation, .. }) = outcome.room else {
-            return false;
-        };
-        let most = self.options.rooms_per_socket;
-        let rooms = socket.rooms();
-        // The user's and the organization's rooms do not count.
-        most > 0
-            && rooms.len() >= most + 2
-            && !rooms.contains(&room_name(&conversation_channel(opened, conversation)))
     }
 
     async fn handle(
@@ -289,12 +263,6 @@ impl Door {
             }
             call => self.messaging.carry_out(caller, call).await?,
         };
-        // Leaving the room out of a creation would lose its answer, so only joins are refused.
-        let joins = ClientEvent::from_name(&event.name) == Some(ClientEvent::ConversationJoin);
-        if joins && self.has_too_many_rooms(socket, opened, &outcome) {
-            let text = "this socket follows too many conversations; leave some first";
-            return Err(ErrorObject::forbidden(text));
-        }
         Ok(Handled::Done(outcome))
     }
 }
@@ -336,9 +304,9 @@ impl Application for Door {
     }
 
     async fn connected(&self, socket: Socket, opened: Arc<Opened>) {
-        self.enter_rooms(&socket, &opened).await;
+        let removed = self.enter_rooms(&socket, &opened).await;
         let actor = &opened.session.caller().actor;
-        if let Some(packet) = packet(&self.ready(&opened)) {
+        if let Some(packet) = packet(&self.ready(&opened, &removed)) {
             let organization = &actor.viewer.organization;
             self.rooms.tell(organization, socket.clone(), packet).await;
         }
@@ -402,7 +370,7 @@ impl Application for Door {
     }
 }
 
-fn conversation_channel(opened: &Opened, conversation: ConversationId) -> Channel {
+pub(crate) fn conversation_channel(opened: &Opened, conversation: ConversationId) -> Channel {
     let organization = opened.session.viewer().organization.clone();
     Channel {
         organization,
@@ -415,7 +383,7 @@ fn too_many(limit: &'static str) -> ErrorObject {
     ErrorObject::forbidden(&format!("too many connections of this {limit}"))
 }
 
-fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) {
+pub(crate) fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) {
     if let Some(ack) = ack {
         // A socket that is gone or full needs no ack: its client will ask again.
         let _ = ack.send(&Answer::from(result));

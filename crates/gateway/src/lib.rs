@@ -4,6 +4,7 @@ mod connection_calls;
 mod credentials;
 mod door;
 mod drain;
+mod effects;
 mod expiry;
 mod fanout;
 mod handshake;
@@ -117,7 +118,6 @@ impl Gateway {
             stop,
         } = parts;
         let outlet = rooms::Outlet::default();
-        let rooms = rooms::Rooms::new(&messaging, &outlet, &tasks, &stop);
         let expiry = expiry::Expiry::default();
         let window = options.presence_window;
         let socketio = switchboard_socketio::Options {
@@ -130,6 +130,7 @@ impl Gateway {
         let hub = Arc::clone(&messaging.hub);
         let sessions = sessions::Sessions::new(hub, options.max_disconnection);
         tasks.spawn(sessions.clone().run(stop.clone()));
+        let rooms = rooms::Rooms::new(&messaging, (&outlet, &sessions), &tasks, &stop);
         let queue = queue::Queue::new(&messaging, &rooms);
         tasks.spawn(queue.clone().run(stop.clone()));
         let watchers = watchers::Watchers::default();

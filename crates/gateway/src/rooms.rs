@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NAMESPACE;
+use crate::sessions::Sessions;
 use shard::Message;
 use shards::Shards;
 
@@ -60,6 +61,11 @@ impl Outlet {
     fn io(&self) -> Option<&Io> {
         self.0.get()
     }
+
+    fn sockets_in(&self, room: &str) -> Vec<Socket> {
+        let sockets = self.io().map(|io| io.sockets_in(NAMESPACE, room));
+        sockets.unwrap_or_default()
+    }
 }
 
 /// A socket on its way into a room.
@@ -72,7 +78,8 @@ pub(crate) struct Entry {
     /// What it is told once it follows the room.
     announcement: Option<Packet>,
     on_entered: Option<Box<dyn FnOnce() + Send>>,
-    done: Option<oneshot::Sender<()>>,
+    /// Told where the room stands when it is live.
+    done: Option<oneshot::Sender<i64>>,
 }
 
 impl fmt::Debug for Entry {
@@ -106,6 +113,10 @@ impl Entry {
         }
     }
 
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// What the socket is told once it follows the room, before it gets the first event.
     pub(crate) fn announced_by(self, packet: Packet) -> Self {
         Self {
@@ -122,14 +133,14 @@ impl Entry {
         }
     }
 
-    /// The room is live: tells whoever waits.
-    fn entered(&mut self) {
+    /// The room is live and stands at this `rev`: tells whoever waits.
+    fn entered(&mut self, stands: i64) {
         if let Some(on_entered) = self.on_entered.take() {
             on_entered();
         }
         if let Some(done) = self.done.take() {
             // Whoever waited may have gone.
-            let _ = done.send(());
+            let _ = done.send(stands);
         }
     }
 }
@@ -145,19 +156,21 @@ impl Rooms {
     /// No rooms yet; their tasks will run on `tasks` until `stop`.
     pub(crate) fn new(
         messaging: &Messaging,
-        outlet: &Outlet,
+        (outlet, sessions): (&Outlet, &Sessions),
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
         let owner = (tasks.clone(), stop.clone());
+        let ways = (outlet.clone(), sessions.clone());
         Self {
-            shards: Shards::new(messaging.clone(), outlet.clone(), owner),
+            shards: Shards::new(messaging.clone(), ways, owner),
             outlet: outlet.clone(),
         }
     }
 
-    /// Lets sockets into rooms; returns when all are in (live events flow from then on).
-    pub(crate) async fn enter_all(&self, entries: Vec<Entry>) {
+    /// Lets sockets into rooms; returns when all are in (live events flow from then on), with the
+    /// `rev` at which each room stood then.
+    pub(crate) async fn enter_all(&self, entries: Vec<Entry>) -> Vec<i64> {
         let mut waiting = Vec::with_capacity(entries.len());
         for mut entry in entries {
             let (done, entered) = oneshot::channel();
@@ -166,10 +179,12 @@ impl Rooms {
             self.send(&entry.channel.clone(), Message::Enter(entry))
                 .await;
         }
+        let mut stood = Vec::with_capacity(waiting.len());
         for entered in waiting {
             // An error is the end of the shard, and so of the node.
-            let _ = entered.await;
+            stood.push(entered.await.unwrap_or_default());
         }
+        stood
     }
 
     /// Takes a socket out of a room.
@@ -227,9 +242,7 @@ impl Rooms {
 
     /// How many sockets are in a room of this node.
     pub(crate) fn sockets_in(&self, room: &str) -> usize {
-        self.outlet
-            .io()
-            .map_or(0, |io| io.sockets_in(NAMESPACE, room).len())
+        self.outlet.sockets_in(room).len()
     }
 
     async fn send(&self, channel: &Channel, message: Message) {

@@ -96,21 +96,32 @@ impl Session {
 }
 
 /// The conversations whose rooms a socket is in.
-pub(crate) struct InRooms(pub(crate) Socket);
+pub(crate) struct InRooms {
+    pub(crate) socket: Socket,
+    /// In how many it may be; 0 is no limit.
+    pub(crate) most: usize,
+}
 
 impl fmt::Debug for InRooms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InRooms").field(&self.0.id()).finish()
+        f.debug_tuple("InRooms").field(&self.socket.id()).finish()
     }
 }
 
 impl Following for InRooms {
     fn conversations(&self) -> Vec<ConversationId> {
-        let rooms = self.0.rooms();
+        let rooms = self.socket.rooms();
         rooms
             .iter()
             .filter_map(|room| conversation_of(room))
             .collect()
+    }
+
+    fn places_left(&self) -> usize {
+        match self.most {
+            0 => usize::MAX,
+            most => most.saturating_sub(self.conversations().len()),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use switchboard_messaging::Hub;
 use switchboard_messaging::hub::{SessionKey, SessionRecord};
 use switchboard_protocol::{ConversationId, OrganizationId};
+use switchboard_socketio::SocketId;
 use tokio_util::sync::CancellationToken;
 
 /// Sessions that are prolonged in one go.
@@ -22,7 +23,23 @@ struct Inner {
     hub: Arc<dyn Hub>,
     /// How long a client may be away; none is kept when this is zero.
     max_disconnection: Duration,
-    live: Mutex<HashMap<SessionKey, Live>>,
+    live: Mutex<All>,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    by_key: HashMap<SessionKey, Live>,
+    /// Under which key a socket's session is, by its public id.
+    keys: HashMap<String, SessionKey>,
+}
+
+/// What became of a user's membership of a conversation that sockets follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Membership {
+    /// They follow it, and know it up to this `rev`.
+    Began(i64),
+    /// They follow it no more.
+    Ended,
 }
 
 #[derive(Debug)]
@@ -68,31 +85,62 @@ impl Sessions {
             record,
             is_saved: false,
         };
-        self.lock().insert(key.clone(), live);
+        {
+            let mut all = self.lock();
+            all.keys.insert(live.record.socket.clone(), key.clone());
+            all.by_key.insert(key.clone(), live);
+        }
         self.save(key).await;
     }
 
-    /// A socket follows a conversation that it did not enter by itself, from after a `rev`.
-    pub(crate) async fn entered(&self, key: &SessionKey, conversation: ConversationId, rev: i64) {
+    /// A socket follows these conversations, which it did not enter by itself, each from after a `rev`,
+    /// and those no more.
+    pub(crate) async fn moved(
+        &self,
+        key: &SessionKey,
+        entered: &[(ConversationId, i64)],
+        left: &[ConversationId],
+    ) {
         self.change(key, |record| {
-            record.left.remove(&conversation);
-            record.entered.insert(conversation, rev);
+            for conversation in left {
+                record.entered.remove(conversation);
+                record.left.insert(*conversation);
+            }
+            for (conversation, rev) in entered {
+                record.left.remove(conversation);
+                record.entered.insert(*conversation, *rev);
+            }
         })
         .await;
     }
 
-    /// A socket follows a conversation no more.
-    pub(crate) async fn left(&self, key: &SessionKey, conversation: ConversationId) {
-        self.change(key, |record| {
-            record.entered.remove(&conversation);
-            record.left.insert(conversation);
+    /// The membership of a socket's user began or ended. That the socket left the conversation by itself
+    /// before counts no more.
+    pub(crate) async fn membership(
+        &self,
+        socket: &SocketId,
+        conversation: ConversationId,
+        membership: Membership,
+    ) {
+        let key = self.lock().keys.get(socket.as_str()).cloned();
+        let Some(key) = key else { return };
+        self.change(&key, |record| {
+            record.left.remove(&conversation);
+            match membership {
+                Membership::Began(rev) => record.entered.insert(conversation, rev),
+                Membership::Ended => record.entered.remove(&conversation),
+            };
         })
         .await;
     }
 
     async fn change(&self, key: &SessionKey, change: impl FnOnce(&mut SessionRecord)) {
-        if let Some(live) = self.lock().get_mut(key) {
+        if let Some(live) = self.lock().by_key.get_mut(key) {
+            let before = live.record.clone();
             change(&mut live.record);
+            if live.is_saved && live.record == before {
+                return;
+            }
             live.is_saved = false;
         }
         self.save(key).await;
@@ -118,7 +166,7 @@ impl Sessions {
     }
 
     async fn save(&self, key: &SessionKey) {
-        let found = self.lock().get(key).map(|live| {
+        let found = self.lock().by_key.get(key).map(|live| {
             let (organization, record) = (&live.organization, &live.record);
             (organization.clone(), record.clone())
         });
@@ -131,7 +179,7 @@ impl Sessions {
             .session_save(&organization, key, &record, self.ttl_ms());
         match saving.await {
             Ok(()) => {
-                if let Some(live) = self.lock().get_mut(key) {
+                if let Some(live) = self.lock().by_key.get_mut(key) {
                     // It may have changed meanwhile.
                     live.is_saved = live.record == record;
                 }
@@ -177,7 +225,7 @@ impl Sessions {
     /// Those that the hub has as they are, and those that it does not.
     fn all(&self) -> (Vec<(OrganizationId, SessionKey)>, Vec<SessionKey>) {
         let (mut saved, mut unsaved) = (Vec::new(), Vec::new());
-        for (key, live) in self.lock().iter() {
+        for (key, live) in &self.lock().by_key {
             if live.is_saved {
                 saved.push((live.organization.clone(), key.clone()));
             } else {
@@ -187,8 +235,16 @@ impl Sessions {
         (saved, unsaved)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionKey, Live>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    fn remove(&mut self, key: &SessionKey) -> Option<Live> {
+        let live = self.by_key.remove(key)?;
+        self.keys.remove(&live.record.socket);
+        Some(live)
     }
 }
 

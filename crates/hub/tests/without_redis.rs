@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use switchboard_hub::{RedisHub, RedisOptions};
 use switchboard_messaging::hub::{
-    Admission, Channel, Device, NodeInfo, PresenceAnswer, PresenceChange, PresenceOutcome, Room,
+    Admission, Arrival, Bus as _, Channel, Device, NodeInfo, PresenceAnswer, PresenceChange,
+    PresenceOutcome, Room,
 };
 use switchboard_messaging::{Hub, Rate};
 use switchboard_protocol::{OrganizationId, PresenceStatus, Timestamp, UserId};
@@ -162,6 +163,24 @@ async fn calls_that_meet_a_stalled_redis_wait_once_and_then_nobody_does() {
     }
     let all = started.elapsed();
     assert!(all < COMMAND_TIMEOUT, "{all:?}");
+}
+
+#[tokio::test]
+async fn what_was_heard_is_doubted_as_soon_as_redis_stands_still() {
+    let redis = PrivateRedis::start().await;
+    let mut options = RedisOptions::new(&redis.url(), "a");
+    options.command_timeout = COMMAND_TIMEOUT;
+    let (hub, mut events) = RedisHub::connect(options).await.unwrap();
+    hub.subscribe(&[room()]).await.unwrap();
+    while events.try_recv().is_ok() {}
+    redis.pause();
+    hub.ping().await.unwrap_err();
+    let told = tokio::time::timeout(SLACK, events.recv()).await;
+    assert!(matches!(told, Ok(Some(Arrival::Doubt))), "{told:?}");
+    // Once for each outage.
+    assert!(hub.ping().await.is_err());
+    assert!(events.try_recv().is_err());
+    redis.resume();
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use switchboard_protocol::{ConversationId, Timestamp};
+use switchboard_protocol::{ConversationId, ErrorObject, Timestamp};
 
 use crate::store::Viewer;
 
@@ -39,6 +39,9 @@ impl Actor {
 pub trait Following: Send + Sync + fmt::Debug {
     /// The conversations that it follows now, in no particular order.
     fn conversations(&self) -> Vec<ConversationId>;
+
+    /// How many more it may follow.
+    fn places_left(&self) -> usize;
 }
 
 /// An actor and the socket, if any, that a call came through.
@@ -63,4 +66,23 @@ impl Caller {
             .as_ref()
             .map_or_else(Vec::new, |following| following.conversations())
     }
+
+    /// How many more conversations the socket may follow; as many as one likes without a socket.
+    pub fn places_left(&self) -> usize {
+        let following = self.following.as_ref();
+        following.map_or(usize::MAX, |following| following.places_left())
+    }
+
+    /// Whether the socket may follow a conversation, which it may do already.
+    pub fn may_follow(&self, conversation: ConversationId) -> Result<(), ErrorObject> {
+        if self.places_left() > 0 || self.conversations().contains(&conversation) {
+            return Ok(());
+        }
+        Err(too_many_followed())
+    }
+}
+
+/// A socket follows as many conversations as it may.
+pub(crate) fn too_many_followed() -> ErrorObject {
+    ErrorObject::forbidden("this socket follows too many conversations; leave some first")
 }

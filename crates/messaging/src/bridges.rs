@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use switchboard_protocol::ErrorObject;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -53,9 +54,16 @@ impl Messaging {
             return Err(HubError("only conversations have changes".into()));
         };
         let now = self.clock.now();
-        let event = publish::change(&channel.organization, conversation, change, now);
-        let event = event.map_err(|error| HubError(error.to_string()))?;
-        self.hub.publish(event).await
+        let organization = &channel.organization;
+        let unwritten = |error: ErrorObject| HubError(error.to_string());
+        let event = publish::change(organization, conversation, change, now).map_err(unwritten)?;
+        let brings = publish::bringing(organization, conversation, change, now);
+        let published = self.hub.publish(event).await?;
+        // Whoever was to publish it did not come to bring anybody there either.
+        if let (Published::Out(_), Some(event)) = (&published, brings.map_err(unwritten)?) {
+            self.hub.publish(event).await?;
+        }
+        Ok(published)
     }
 
     fn bridge(&self, channel: Channel, after: i64, rev: Option<i64>) {

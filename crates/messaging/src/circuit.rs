@@ -205,6 +205,13 @@ impl Circuit {
         let _ = state.wait_for(|state| state.phase == Phase::Open).await;
     }
 
+    /// Waits until the circuit is closed.
+    pub async fn closed(&self) {
+        let mut state = self.state.subscribe();
+        // As above.
+        let _ = state.wait_for(|state| state.phase == Phase::Closed).await;
+    }
+
     /// Hears of an answer.
     fn answered(&self) {
         self.heard.store(self.micros(), Ordering::Relaxed);

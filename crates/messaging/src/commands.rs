@@ -1,16 +1,22 @@
 //! What changes something: one file a command, in the order input → rules → change → answer.
 
 pub(crate) mod ack_queue;
+mod alter;
+pub(crate) mod archive_conversation;
+pub(crate) mod change_members;
 pub(crate) mod choose_presence;
 pub(crate) mod create_conversation;
 pub(crate) mod delete_message;
 pub(crate) mod edit_message;
+pub(crate) mod exit_conversation;
 pub(crate) mod join_conversation;
 pub(crate) mod leave_conversation;
 pub(crate) mod mark;
 pub(crate) mod revoke;
 pub(crate) mod send_message;
+pub(crate) mod subscribe;
 pub(crate) mod typing;
+pub(crate) mod update_conversation;
 
 use switchboard_protocol::{ErrorObject, content};
 

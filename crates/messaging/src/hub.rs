@@ -112,6 +112,9 @@ pub struct Enters {
     pub conversation: ConversationId,
     /// What the socket knows already.
     pub rev: i64,
+    /// The room itself tells the socket of this event, in its order: here it only gets there.
+    #[serde(default)]
+    pub told_there: bool,
 }
 
 /// Publish and subscribe. Every implementation is made together with the receiving end of a

@@ -92,7 +92,7 @@ pub struct Outcome {
     /// `data` of the ack.
     pub data: Value,
     /// To be carried out before the ack is sent.
-    pub room: Option<RoomEffect>,
+    pub rooms: Vec<RoomEffect>,
     /// What the others are to hear: to be given to [`Messaging::publish`] once the ack is sent.
     pub events: Vec<BusEvent>,
 }
@@ -107,7 +107,7 @@ impl Outcome {
     pub fn answer(data: Value) -> Self {
         Self {
             data,
-            room: None,
+            rooms: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -199,7 +199,8 @@ impl Messaging {
     async fn authorize(&self, caller: &Caller, call: &Call) -> Result<(), ErrorObject> {
         let conversation = match call {
             Call::JoinConversation { conversation, .. }
-            | Call::GetConversation { conversation } => *conversation,
+            | Call::GetConversation { conversation }
+            | Call::RoomOnline { conversation } => *conversation,
             Call::Sync(sync) => sync.conversation,
             Call::History(history) => history.conversation,
             Call::OnlineUsers(of) => match of.conversation {
@@ -221,12 +222,35 @@ impl Messaging {
             Call::CreateConversation(input) => {
                 commands::create_conversation::run(self, caller, input).await
             }
+            Call::UpdateConversation(input) => {
+                commands::update_conversation::run(self, caller, input).await
+            }
             Call::JoinConversation {
                 conversation,
                 after_rev,
             } => commands::join_conversation::run(self, caller, conversation, after_rev).await,
             Call::LeaveConversation { conversation } => {
                 commands::leave_conversation::run(self, caller, conversation).await
+            }
+            Call::AddMembers(input) => commands::change_members::add(self, caller, input).await,
+            Call::RemoveMembers(input) => {
+                commands::change_members::remove(self, caller, input).await
+            }
+            Call::SetRole(input) => commands::change_members::set_role(self, caller, input).await,
+            Call::ExitConversation { conversation } => {
+                commands::exit_conversation::run(self, caller, conversation).await
+            }
+            Call::ArchiveConversation { conversation } => {
+                commands::archive_conversation::archive(self, caller, conversation).await
+            }
+            Call::ReopenConversation { conversation } => {
+                commands::archive_conversation::reopen(self, caller, conversation).await
+            }
+            Call::Subscribe(conversations) => {
+                commands::subscribe::subscribe(self, caller, conversations).await
+            }
+            Call::Unsubscribe(conversations) => {
+                commands::subscribe::unsubscribe(self, caller, conversations).await
             }
             Call::SendMessage(input) => commands::send_message::run(self, caller, input).await,
             Call::EditMessage(input) => commands::edit_message::run(self, caller, input).await,
@@ -249,6 +273,15 @@ impl Messaging {
                 queries::get_conversation::run(self, caller, conversation).await
             }
             Call::Sync(input) => queries::sync::run(self, caller, input).await,
+            Call::RoomOnline { conversation } => {
+                queries::room_online::run(self, caller, conversation).await
+            }
+            Call::SubscriptionStatus(conversations) => {
+                queries::subscriptions::status(self, caller, conversations).await
+            }
+            Call::SubscriptionDetails(conversations) => {
+                queries::subscriptions::details(self, caller, conversations).await
+            }
             Call::History(input) => queries::history::run(self, caller, input).await,
             // A session is its door's; who comes through another one has none.
             Call::CreateSession

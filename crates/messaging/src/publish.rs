@@ -39,6 +39,50 @@ pub fn change(
     Ok(BusEvent { rev, ..event })
 }
 
+/// A change of a conversation that brings a user there: the user's sockets follow it from this change
+/// on, of which the room tells them as it tells everybody.
+pub fn to_user_brought(
+    organization: &OrganizationId,
+    (user, conversation): (UserId, ConversationId),
+    change: &Change,
+    at: Timestamp,
+) -> Result<BusEvent, ErrorObject> {
+    let enters = Enters {
+        conversation,
+        rev: change.rev - 1,
+        told_there: true,
+    };
+    to_user_entering(organization, user, &change.event, None, (enters, at))
+}
+
+/// A change that was just stored, on its way to everybody: whoever became a member by it is brought
+/// there first.
+pub fn all_of(
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    new: &Change,
+    at: Timestamp,
+) -> Result<Vec<BusEvent>, ErrorObject> {
+    let mut events = Vec::new();
+    events.extend(bringing(organization, conversation, new, at)?);
+    events.push(change(organization, conversation, new, at)?);
+    Ok(events)
+}
+
+/// What brings the user there whom a change made a member, if it did.
+pub(crate) fn bringing(
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    change: &Change,
+    at: Timestamp,
+) -> Result<Option<BusEvent>, ErrorObject> {
+    let ServerEvent::MemberAdded(added) = &change.event else {
+        return Ok(None);
+    };
+    let whom = (added.member.user_id.clone(), conversation);
+    to_user_brought(organization, whom, change, at).map(Some)
+}
+
 /// A server event on its way to all sockets of one user, which first enter a conversation.
 pub fn to_user_entering(
     organization: &OrganizationId,

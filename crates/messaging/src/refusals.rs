@@ -45,6 +45,14 @@ impl From<Refusal> for ErrorObject {
             Refusal::NotMember => Self::forbidden("you are not a member of this conversation"),
             Refusal::ReadOnly => Self::forbidden("you may only read this conversation"),
             Refusal::NotAllowed => Self::forbidden("this message is not yours to change"),
+            Refusal::NotManager => Self::forbidden("only owners and admins may do this"),
+            Refusal::NotOwner => Self::forbidden("only the owner may do this"),
+            Refusal::OwnerStays => {
+                let text = "the owner first gives the place to somebody else, or exits";
+                Self::forbidden(text)
+            }
+            Refusal::Direct => Self::forbidden("who is in a direct conversation cannot be changed"),
+            Refusal::NoMember(_) => Self::not_found("member"),
             Refusal::WindowPassed => Self::forbidden("the time to edit this message has passed"),
             Refusal::Archived(view) => {
                 Self::conflict("the conversation is archived", Current::Conversation(view))

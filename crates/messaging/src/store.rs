@@ -5,6 +5,7 @@
 //! Writes decide what they may do under the lock that they take, so that of two racing calls the
 //! one that commits first wins; a write that is refused changes nothing.
 
+mod altering;
 mod queue;
 mod requests;
 
@@ -27,6 +28,8 @@ pub use queue::{
     DeadLetterPage, Depths, Enqueued, NewQueued, News, QueueBounds, QueueStore, WaitingEvent,
 };
 pub use requests::{Begun, NewRequest, RequestStore};
+
+pub use altering::{Alteration, Altered, Altering, Seen, Sight};
 
 /// What a store method gives.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -72,6 +75,16 @@ pub enum Refusal {
     ReadOnly,
     /// Neither the sender nor, where that would do, an owner or admin.
     NotAllowed,
+    /// Only owners and admins may do it.
+    NotManager,
+    /// Only the owner may do it.
+    NotOwner,
+    /// The owner can neither be taken out nor be given another role, not even by themselves.
+    OwnerStays,
+    /// Who is in a direct conversation does not change.
+    Direct,
+    /// Never was a member or, where that matters, is none any more.
+    NoMember(UserId),
     /// The message is older than the edit window.
     WindowPassed,
     /// The conversation is archived.
@@ -305,6 +318,29 @@ pub trait Store: Send + Sync + fmt::Debug {
         conversation: ConversationId,
         limit: i64,
     ) -> StoreResult<Vec<Member>>;
+
+    /// Each of these conversations that is there, in no particular order.
+    async fn sights(
+        &self,
+        viewer: &Viewer,
+        conversations: &[ConversationId],
+    ) -> StoreResult<Vec<Sight>>;
+
+    /// Active members of each of these conversations: the first `limit` in order of joining.
+    async fn members_of(
+        &self,
+        organization: &OrganizationId,
+        conversations: &[ConversationId],
+        limit: i64,
+    ) -> StoreResult<Vec<(ConversationId, UserId)>>;
+
+    /// Changes a conversation or who is in it, one `rev` for each thing that is then otherwise, in
+    /// one transaction. Refusals, in this order: `NoConversation`; `NotMember`; `Direct` (members and
+    /// roles of a direct one); `NotManager` (neither owner nor admin; not for `Exit`, nor for archiving
+    /// and reopening a direct one); `Archived` (`Details`, `Add` and `SetRole`: people can always be
+    /// let out); then, for each user in turn, `NoMember`, `OwnerStays` (the owner about themselves) and
+    /// `NotOwner` (an admin about the owner or another admin, or giving the owner's place away).
+    async fn alter(&self, alteration: Alteration) -> StoreResult<Altered>;
 
     /// Heads of the active conversations that the viewer is an active member of, newest activity
     /// first, at most `limit`.

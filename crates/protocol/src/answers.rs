@@ -94,7 +94,8 @@ pub struct Changes {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MembersChanged {
-    /// Those whom the call named, as they are now; who left carries `leftAt`.
+    /// Those whom the call named, and whoever else has another role by it, as they are now; who left
+    /// carries `leftAt`.
     pub members: Vec<Member>,
     /// The conversation's `rev` after it.
     pub rev: i64,
@@ -173,7 +174,7 @@ pub struct SubscriptionDetail {
     #[serde(flatten)]
     pub subscription: Subscription,
     pub conversation: ConversationView,
-    /// Members that are not offline, over all nodes.
+    /// How many of the first 100 members are not offline, over all nodes.
     pub online: i64,
 }
 

@@ -212,7 +212,7 @@ pub struct Member {
     pub delivered_seq: i64,
     pub read_seq: i64,
     pub last_seen_at: Option<Timestamp>,
-    /// Set for those who left: only `conversation:sync` shows them.
+    /// Set for those who left: `conversation:sync` shows them, and what tells that they did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Timestamp>,
 }

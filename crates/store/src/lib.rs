@@ -2,8 +2,8 @@
 //!
 //! Both databases share everything but their dialect: a `database::Statement` holds a query for
 //! each (mostly the same one), a `database::Session` runs it, and the files named for what they do
-//! (`conversations`, `messages`, `batch`, `amend`, `receipts`, `presence`, `sync`, `revocations`)
-//! hold the rules, once.
+//! (`conversations`, `several`, `altering`, `messages`, `batch`, `amend`, `receipts`, `presence`, `sync`,
+//! `revocations`) hold the rules, once.
 //! `postgres` and `sqlite` hold what is particular to each.
 //!
 //! `seq` and `rev` have no gap because whoever wants the next one locks the conversation's row
@@ -25,6 +25,7 @@
 //! 4. Give it its line in `store.rs`: `timed`, and `retried` when it writes.
 //! 5. Write its tests in `tests/conformance/`: each runs on both databases.
 
+mod altering;
 mod amend;
 mod batch;
 mod conversations;
@@ -44,6 +45,7 @@ mod retry;
 mod revocations;
 mod rows;
 mod schema;
+mod several;
 mod sqlite;
 mod store;
 mod sync;

@@ -11,14 +11,14 @@ use switchboard_messaging::Store;
 use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
-    Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
-    Membership, NewConversation, NewMessage, PresenceRecord, QueueStore, RequestStore, StoreError,
-    StoreResult, SyncPage, Viewer,
+    Advance, Advanced, Alteration, Altered, Appended, Change, Created, Deleted, Deletion, Edit,
+    Head, ListPage, Membership, NewConversation, NewMessage, PresenceRecord, QueueStore,
+    RequestStore, Sight, StoreError, StoreResult, SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
     ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, PresenceStatus,
-    Timestamp,
+    Timestamp, UserId,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,7 +28,9 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::group_commit::GroupCommit;
 use crate::retry::retried;
-use crate::{amend, conversations, messages, presence, receipts, revocations, sync};
+use crate::{
+    altering, amend, conversations, messages, presence, receipts, revocations, several, sync,
+};
 
 /// A [`Store`] over either database.
 #[derive(Debug)]
@@ -194,6 +196,30 @@ impl Store for SqlStore {
     ) -> StoreResult<Vec<Member>> {
         let work = conversations::members(&self.database, organization, conversation, limit);
         self.timed("members", work).await
+    }
+
+    async fn sights(
+        &self,
+        viewer: &Viewer,
+        conversations: &[ConversationId],
+    ) -> StoreResult<Vec<Sight>> {
+        let work = several::sights(&self.database, viewer, conversations);
+        self.timed("sights", work).await
+    }
+
+    async fn members_of(
+        &self,
+        organization: &OrganizationId,
+        conversations: &[ConversationId],
+        limit: i64,
+    ) -> StoreResult<Vec<(ConversationId, UserId)>> {
+        let work = several::members_of(&self.database, organization, conversations, limit);
+        self.timed("members_of", work).await
+    }
+
+    async fn alter(&self, alteration: Alteration) -> StoreResult<Altered> {
+        let work = retried(|| altering::alter(&self.database, &alteration));
+        self.timed("alter", work).await
     }
 
     async fn heads_of(&self, viewer: &Viewer, limit: i64) -> StoreResult<Vec<Head>> {

@@ -2,9 +2,9 @@
 
 use sqlx::FromRow;
 use switchboard_messaging::store::{Change, Refusal, SyncPage};
-use switchboard_protocol::server_events::{ConversationChanged, MessageChanged};
+use switchboard_protocol::server_events::{ConversationChanged, MemberChanged, MessageChanged};
 use switchboard_protocol::{
-    Conversation, ConversationId, Message, OrganizationId, Receipt, ServerEvent,
+    Conversation, ConversationId, Message, OrganizationId, Receipt, ServerEvent, UserId,
 };
 
 use crate::database::{Database, Session, Statement};
@@ -198,12 +198,33 @@ struct ConversationChangeRow {
     rev: i64,
     kind: String,
     maker: Option<String>,
+    member_id: Option<String>,
 }
 
 const CONVERSATION_CHANGES: Statement = Statement::both(
-    "select rev, kind, socket as maker from changes \
-     where organization_id = $1 and conversation_id = $2 and rev > $3 and rev <= $4 and message_id is null order by rev",
+    "select rev, kind, socket as maker, member_id from changes \
+     where organization_id = $1 and conversation_id = $2 and rev > $3 and rev <= $4 \
+     and message_id is null order by rev",
 );
+
+#[derive(FromRow)]
+struct MemberChangeRow {
+    #[sqlx(flatten)]
+    member: MemberRow,
+    change_rev: i64,
+    change_kind: String,
+    maker: Option<String>,
+}
+
+const MEMBER_CHANGES: Statement = Statement::both(concat!(
+    "select ",
+    member_columns!(),
+    ", h.rev as change_rev, h.kind as change_kind, h.socket as maker \
+     from changes h join members m \
+     on m.conversation_id = h.conversation_id and m.user_id = h.member_id \
+     where h.organization_id = $1 and h.conversation_id = $2 and h.rev > $3 and h.rev <= $4 \
+     order by h.rev"
+));
 
 pub(crate) async fn changes(
     database: &Database,
@@ -212,15 +233,33 @@ pub(crate) async fn changes(
     after_rev: i64,
     up_to_rev: i64,
 ) -> Result<Vec<Change>, Failure> {
-    let args = || args![organization, conversation, after_rev, up_to_rev];
     let mut session = database.read().await?;
+    let span = (after_rev, up_to_rev);
+    changes_in(&mut session, organization, conversation, span).await
+}
+
+pub(crate) async fn changes_in(
+    session: &mut Session,
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    (after_rev, up_to_rev): (i64, i64),
+) -> Result<Vec<Change>, Failure> {
+    let args = || args![organization, conversation, after_rev, up_to_rev];
     let rows: Vec<ConversationChangeRow> = session.all(&CONVERSATION_CHANGES, args()).await?;
+    let (of_members, rows): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.member_id.is_some());
     let mut changes = Vec::new();
     if !rows.is_empty() {
-        let head = head(&mut session, organization, conversation).await?;
+        let head = head(session, organization, conversation).await?;
         let head = head.ok_or_else(|| nonsense("changes of no conversation"))?;
         for row in rows {
             changes.push(conversation_change(&head, row)?);
+        }
+    }
+    if !of_members.is_empty() {
+        let rows: Vec<MemberChangeRow> = session.all(&MEMBER_CHANGES, args()).await?;
+        for row in rows {
+            changes.push(member_change(conversation, row)?);
         }
     }
     let rows: Vec<ChangeRow> = session.all(&CHANGES, args()).await?;
@@ -231,6 +270,33 @@ pub(crate) async fn changes(
     Ok(changes)
 }
 
+/// Whose membership a change is about.
+pub(crate) fn member_of(change: &Change) -> Option<&UserId> {
+    match &change.event {
+        ServerEvent::MemberAdded(changed)
+        | ServerEvent::MemberRemoved(changed)
+        | ServerEvent::MemberRole(changed) => Some(&changed.member.user_id),
+        _ => None,
+    }
+}
+
+fn member_change(conversation_id: ConversationId, row: MemberChangeRow) -> Result<Change, Failure> {
+    let rev = row.change_rev;
+    let changed = Box::new(MemberChanged {
+        conversation_id,
+        member: row.member.try_into()?,
+        rev,
+    });
+    let event = match row.change_kind.as_str() {
+        "member_added" => ServerEvent::MemberAdded(changed),
+        "member_removed" => ServerEvent::MemberRemoved(changed),
+        "member_role" => ServerEvent::MemberRole(changed),
+        kind => return Err(unknown(kind)),
+    };
+    let maker = row.maker;
+    Ok(Change { rev, event, maker })
+}
+
 fn conversation_change(head: &Conversation, row: ConversationChangeRow) -> Result<Change, Failure> {
     let conversation = ConversationChanged::of(Conversation {
         rev: row.rev,
@@ -238,6 +304,9 @@ fn conversation_change(head: &Conversation, row: ConversationChangeRow) -> Resul
     });
     let event = match row.kind.as_str() {
         "conversation_created" => ServerEvent::ConversationCreated(conversation),
+        "conversation_updated" => ServerEvent::ConversationUpdated(conversation),
+        "conversation_archived" => ServerEvent::ConversationArchived(conversation),
+        "conversation_reopened" => ServerEvent::ConversationReopened(conversation),
         kind => return Err(unknown(kind)),
     };
     Ok(Change {

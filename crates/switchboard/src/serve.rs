@@ -128,7 +128,6 @@ async fn start(
 
     // 3. The use cases, and the door to them.
     let secret = keys::signing_key(&settings)?;
-    let api_keys = Live::new(keys::api_keys(&settings));
     let owner = (tasks.clone(), stop.clone());
     let messaging = parts::messaging(&settings, (store, hub), &clock, owner);
     let judge = judging::judge(&settings, secret.as_ref(), &messaging, (&tasks, &stop)).await?;
@@ -147,8 +146,7 @@ async fn start(
     let lifecycle = Lifecycle::default();
     let health = parts::health(&settings, &node_id, &messaging, &lifecycle);
     let listeners = Listeners::default();
-    let owner = (&listeners.tasks, &listeners.stop);
-    let place = Place::new(&settings, (route, &admin), &messaging, owner);
+    let place = Place::new(&settings, (route, &admin), &messaging, &listeners);
     let known = (&messaging, &place);
     let keeper = keeper::Keeper::new(health.clone(), known, gateway.io(), metrics.clone());
     keeper.keep_place().await;
@@ -160,6 +158,7 @@ async fn start(
     let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
     let reached = place.around(gateway.service());
     let sockets = origins::guard(proxies::Proxies::new(&settings).around(reached), &origins);
+    let api_keys = Live::new(keys::api_keys(&settings));
     let rest = Rest {
         messaging: messaging.clone(),
         authenticator: judge.authenticator,
@@ -176,16 +175,14 @@ async fn start(
     lifecycle.enter(Phase::Ready);
     tracing::info!(node = node_id, "ready");
 
-    let window = parts::drain_window(&settings, &node_id, &messaging);
-    let (verifier, published) = judge.live;
-    let live = ((verifier, published, api_keys), origins, shown);
+    let live = (judge.live, api_keys, origins, shown);
     let reload = reload::Reload::new(&settings, &messaging, live, secret);
     let node = Node {
+        window: parts::drain_window(&settings, &node_id, &messaging),
         settings,
         messaging,
         gateway,
         place,
-        window,
         lifecycle,
         tasks,
         stop,

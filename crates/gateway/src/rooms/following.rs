@@ -63,7 +63,7 @@ impl Newcomer {
     /// already does: what came after that has been promised to it.
     pub(super) fn ask_again(&mut self, mut again: Entry) {
         if matches!(self.state, Waiting::Room) {
-            self.entry.entered();
+            self.entry.entered(0);
             (self.entry.on_entered, self.entry.done) = (again.on_entered, again.done);
             self.entry.announcement = self.entry.announcement.take().or(again.announcement);
         } else {
@@ -71,7 +71,7 @@ impl Newcomer {
                 // A socket that is gone or full is closed by the runtime.
                 let _ = again.socket.emit(&packet.without_certainty());
             }
-            again.entered();
+            again.entered(0);
         }
     }
 }

@@ -8,7 +8,10 @@ use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{Channel, Published, Room, Standing};
 use switchboard_messaging::store::{Change, Head};
 use switchboard_protocol::{ConversationId, OrganizationId};
+use switchboard_socketio::SocketId;
 use tokio::sync::Semaphore;
+
+use crate::sessions::{Membership, Sessions};
 
 /// How long an event that came early waits for the one before it, which may be on its way from
 /// another node, before the store is asked.
@@ -70,6 +73,8 @@ pub(super) enum Done {
         changes: Option<Vec<Change>>,
         up_to: i64,
     },
+    /// Memberships were noted in the sessions of sockets.
+    Noted,
     /// It is time to look whether a room is still empty.
     LingerOver(Channel),
     /// A room was unsubscribed.
@@ -305,6 +310,18 @@ async fn changes(
             None
         }
     }
+}
+
+/// Notes in the sessions of sockets that a membership of their user began or ended.
+pub(super) async fn note(
+    sessions: Sessions,
+    sockets: Arc<[SocketId]>,
+    (conversation, membership): (ConversationId, Membership),
+) -> Done {
+    for socket in sockets.iter() {
+        sessions.membership(socket, conversation, membership).await;
+    }
+    Done::Noted
 }
 
 /// Unsubscribes a room.

@@ -8,6 +8,7 @@ const MOST_PARKED: usize = 1024;
 /// The order of one conversation on one node.
 #[derive(Debug)]
 pub(super) struct Sequencer<T> {
+    began: i64,
     delivered: i64,
     /// The greatest `rev` that is known to exist.
     known: i64,
@@ -29,6 +30,7 @@ impl<T> Sequencer<T> {
     /// An order in which everything up to `delivered` has been delivered.
     pub(super) fn new(delivered: i64) -> Self {
         Self {
+            began: delivered,
             delivered,
             known: delivered,
             parked: BTreeMap::new(),
@@ -38,6 +40,11 @@ impl<T> Sequencer<T> {
     /// The last `rev` that was given out as ready.
     pub(super) fn delivered(&self) -> i64 {
         self.delivered
+    }
+
+    /// Whether a `rev` was given out as ready, rather than being over when the order began.
+    pub(super) fn gave(&self, rev: i64) -> bool {
+        rev > self.began && rev <= self.delivered
     }
 
     /// Takes an event in.

@@ -4,6 +4,8 @@ mod coming;
 mod events;
 mod finding;
 mod gaps;
+mod membership;
+mod past;
 mod resuming;
 
 use std::collections::HashMap;
@@ -23,6 +25,7 @@ use super::place::Place;
 use super::resumption::{Resumption, ResumptionFailed};
 use super::shards::{Doubt, Shards};
 use super::{Entry, Outlet};
+use crate::sessions::Sessions;
 use finding::Search;
 use resuming::Held;
 
@@ -59,6 +62,7 @@ pub(super) struct Shard {
     organization: OrganizationId,
     app: Messaging,
     outlet: Outlet,
+    sessions: Sessions,
     turns: Turns,
     rooms: HashMap<Channel, Following>,
     /// Which rooms a socket is in or on the way into.
@@ -82,13 +86,15 @@ impl Shard {
     pub(super) fn new(
         organization: OrganizationId,
         app: Messaging,
-        (outlet, turns): (Outlet, Turns),
+        (outlet, sessions): (Outlet, Sessions),
+        turns: Turns,
         doubt: Doubt,
     ) -> Self {
         Self {
             organization,
             app,
             outlet,
+            sessions,
             turns,
             rooms: HashMap::new(),
             by_socket: HashMap::new(),
@@ -188,6 +194,7 @@ impl Shard {
                 changes,
                 up_to,
             } => self.past(&channel, newcomer, changes, up_to),
+            Done::Noted => {}
             Done::LingerOver(channel) => self.close_if_empty(channel),
             Done::Closed(channel) => self.closed(channel),
         }

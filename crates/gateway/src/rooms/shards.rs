@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::Outlet;
 use super::jobs::Turns;
 use super::shard::{Message, Shard};
+use crate::sessions::Sessions;
 
 /// Messages that wait for a shard. Callers wait when there are more, events of the hub are left out
 /// and read from the store.
@@ -27,6 +28,7 @@ pub(super) struct Shards(Arc<Inner>);
 struct Inner {
     app: Messaging,
     outlet: Outlet,
+    sessions: Sessions,
     turns: Turns,
     by_organization: Mutex<HashMap<OrganizationId, Door>>,
     holds: AtomicU64,
@@ -59,12 +61,13 @@ impl Doubt {
 impl Shards {
     pub(super) fn new(
         app: Messaging,
-        outlet: Outlet,
+        (outlet, sessions): (Outlet, Sessions),
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         Self(Arc::new(Inner {
             app,
             outlet,
+            sessions,
             turns: Turns::default(),
             by_organization: Mutex::default(),
             holds: AtomicU64::new(0),
@@ -130,7 +133,8 @@ impl Shards {
         let shard = Shard::new(
             organization.clone(),
             inner.app.clone(),
-            (inner.outlet.clone(), inner.turns.clone()),
+            (inner.outlet.clone(), inner.sessions.clone()),
+            inner.turns.clone(),
             door.doubt.clone(),
         );
         let running = shard.run(inbox, self.clone(), inner.stop.clone());

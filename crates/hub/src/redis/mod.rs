@@ -87,6 +87,8 @@ impl RedisHub {
             let watched = watch::errors(Arc::clone(&link), client.clone(), stop.clone());
             tasks.spawn(watched);
         }
+        let outages = watch::outages(Arc::clone(&link), bus.local.clone(), stop.clone());
+        tasks.spawn(outages);
         let subscriptions = subscriptions::Subscriptions::new(
             Arc::clone(&link),
             bus.local.clone(),

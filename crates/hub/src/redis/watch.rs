@@ -1,4 +1,4 @@
-//! Hears of lost connections before the next command would.
+//! Hears of lost connections before the next command would, and tells of outages.
 
 use std::sync::Arc;
 
@@ -7,7 +7,21 @@ use fred::interfaces::EventInterface;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::bus::Local;
 use super::link::Link;
+
+/// Casts doubt on what arrives whenever Redis is away: one that stands still keeps the connections, and
+/// nothing comes on them.
+pub(super) async fn outages(link: Arc<Link>, local: Local, stop: CancellationToken) {
+    let watching = async {
+        loop {
+            link.circuit.opened().await;
+            local.doubt().await;
+            link.circuit.closed().await;
+        }
+    };
+    stop.run_until_cancelled(watching).await;
+}
 
 /// Opens the circuit when one of the connections breaks, until the next probe closes it.
 pub(super) async fn errors(link: Arc<Link>, client: Client, stop: CancellationToken) {

@@ -104,6 +104,7 @@ pub(crate) async fn an_event_arrives_as_it_was_published(cluster: &impl Harness)
     sent.enters = Some(Enters {
         conversation,
         rev: 16,
+        told_there: false,
     });
     a.hub.publish(sent.clone()).await.unwrap();
 

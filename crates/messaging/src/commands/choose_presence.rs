@@ -18,7 +18,7 @@ pub(crate) async fn run(
         .await?;
     Ok(Outcome {
         data: publish::presence_answer(&outcome.presence, outcome.degraded)?,
-        room: None,
+        rooms: Vec::new(),
         events,
     })
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(
     })?;
     Ok(Outcome {
         data,
-        room: Some(room),
+        rooms: vec![room],
         events,
     })
 }
@@ -78,6 +78,7 @@ fn announcements(caller: &Caller, made: &Created) -> Result<Vec<BusEvent>, Error
     let enters = Enters {
         conversation: conversation.id,
         rev: conversation.rev,
+        told_there: false,
     };
     let event = ServerEvent::ConversationCreated(ConversationChanged::of(conversation));
     let except = caller.socket.as_deref();

@@ -44,7 +44,7 @@ pub(crate) async fn run(
     let event = publish::to_conversation(&viewer.organization, conversation, &event, except, at)?;
     Ok(Outcome {
         data,
-        room: None,
+        rooms: Vec::new(),
         events: vec![event],
     })
 }

@@ -40,7 +40,7 @@ pub(crate) async fn run(
     let event = publish::to_conversation(organization, conversation, &event, except, at)?;
     Ok(Outcome {
         data,
-        room: None,
+        rooms: Vec::new(),
         events: vec![event],
     })
 }

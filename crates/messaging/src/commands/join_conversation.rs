@@ -18,24 +18,26 @@ pub(crate) async fn run(
     conversation: ConversationId,
     after_rev: Option<i64>,
 ) -> Result<Outcome, ErrorObject> {
-    let viewer = caller.viewer();
+    caller.may_follow(conversation)?;
+    let (viewer, store) = (caller.viewer(), &app.store);
     let organization = &viewer.organization;
-    let view = app.store.view(viewer, conversation).await?;
+    let page = match after_rev {
+        None => None,
+        Some(after) => {
+            let page = store.sync(organization, conversation, after, MAX_LIMIT);
+            Some(page.await?)
+        }
+    };
+    // After the page: who is a member now has not been removed in what the page shows. Of what comes
+    // after it the room tells, and a removal is part of that.
+    let view = store.view(viewer, conversation).await?;
     let mut view = view.ok_or(Refusal::NotMember)?;
-    let members = app
-        .store
-        .members(organization, conversation, MEMBERS)
-        .await?;
-    let mut changes = None;
-    if let Some(after) = after_rev {
-        let page = app
-            .store
-            .sync(organization, conversation, after, MAX_LIMIT)
-            .await?;
+    let members = store.members(organization, conversation, MEMBERS).await?;
+    let changes = page.map(|page| {
         // One reading of the conversation for the answer and its changes.
         view.conversation = page.conversation.clone();
-        changes = Some(queries::sync::answer(view.clone(), page));
-    }
+        queries::sync::answer(view.clone(), page)
+    });
     // Live events begin where the answer ends: after the `rev` that it shows.
     let rev = view.conversation.rev;
     let data = publish::value(&JoinedConversation {
@@ -45,7 +47,7 @@ pub(crate) async fn run(
     })?;
     Ok(Outcome {
         data,
-        room: Some(RoomEffect::Enter { conversation, rev }),
+        rooms: vec![RoomEffect::Enter { conversation, rev }],
         events: Vec::new(),
     })
 }

@@ -16,10 +16,10 @@ pub(crate) async fn run(
     // Somebody who is no longer a member may still want to stop listening.
     let found = app.store.membership(caller.viewer(), conversation).await?;
     found.ok_or(Refusal::NoConversation)?;
-    let room = Some(RoomEffect::Leave { conversation });
+    let rooms = vec![RoomEffect::Leave { conversation }];
     Ok(Outcome {
         data: publish::value(&Nothing {})?,
-        room,
+        rooms,
         events: Vec::new(),
     })
 }

@@ -21,7 +21,7 @@ pub(crate) async fn delivered(
     })?;
     Ok(Outcome {
         data,
-        room: None,
+        rooms: Vec::new(),
         events,
     })
 }
@@ -38,7 +38,7 @@ pub(crate) async fn read(
     })?;
     Ok(Outcome {
         data,
-        room: None,
+        rooms: Vec::new(),
         events,
     })
 }

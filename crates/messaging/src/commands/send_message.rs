@@ -38,7 +38,7 @@ pub(crate) async fn run(
     let events = announcement(caller, answer.message)?;
     Ok(Outcome {
         data,
-        room: None,
+        rooms: Vec::new(),
         events: events.into_iter().collect(),
     })
 }

@@ -18,7 +18,7 @@ pub(crate) async fn run(
     let news = app.typing.typing(caller, conversation, is_typing).await?;
     Ok(Outcome {
         data: publish::value(&Nothing {})?,
-        room: None,
+        rooms: Vec::new(),
         events: news.into_iter().collect(),
     })
 }

@@ -32,20 +32,23 @@ impl Messaging {
         let positions: BTreeMap<_, _> = positions.iter().copied().collect();
         let mut caught_up = Vec::with_capacity(conversations.len());
         for conversation in conversations {
+            let mut page = None;
+            if let Some(after) = positions.get(conversation) {
+                let organization = &viewer.organization;
+                let read = self
+                    .store
+                    .sync(organization, *conversation, *after, MAX_LIMIT);
+                page = Some(read.await?);
+            }
+            // After the page: who is a member now has not been removed in what the page shows.
             let Some(mut view) = self.store.view(viewer, *conversation).await? else {
                 continue;
             };
-            let mut changes = None;
-            if let Some(after) = positions.get(conversation) {
-                let organization = &viewer.organization;
-                let page = self
-                    .store
-                    .sync(organization, *conversation, *after, MAX_LIMIT)
-                    .await?;
+            let changes = page.map(|page| {
                 // One reading of the conversation for both.
                 view.conversation = page.conversation.clone();
-                changes = Some(sync::answer(view.clone(), page));
-            }
+                sync::answer(view.clone(), page)
+            });
             caught_up.push(CaughtUp {
                 conversation: *conversation,
                 rev: view.conversation.rev,

@@ -10,7 +10,7 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomOnline {
-    /// Members that are not offline.
+    /// Members that are not offline, of the first 1,000.
     pub users: Vec<Presence>,
     /// Only there, and `true`, when one node answered from what it alone knows.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -7,6 +7,7 @@
     reason = "these are tests: what is unexpected ends them"
 )]
 
+mod altering;
 mod appending;
 mod changing;
 mod conversations;
@@ -21,6 +22,7 @@ mod receipts;
 mod repeating;
 mod revoking;
 mod schema;
+mod several;
 mod syncing;
 mod tenants;
 mod world;

@@ -39,6 +39,7 @@ async fn a_fresh_database_has_everything_pending(world: World) {
         "0003_revocations",
         "0004_presence",
         "0005_offline_queue",
+        "0006_memberships",
     ];
     assert_eq!(pending(&url).await.unwrap(), names);
     let state = schema_state(&url).await.unwrap();

@@ -10,8 +10,8 @@ use switchboard_gateway::SocketService;
 use switchboard_messaging::Messaging;
 use switchboard_messaging::draining::DrainWindow;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+
+use super::Listeners;
 
 /// What the others know of this node, and how it forwards to them.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Place {
         settings: &Settings,
         (route, admin): (Route, &TcpListener),
         messaging: &Messaging,
-        (tasks, stop): (&TaskTracker, &CancellationToken),
+        listeners: &Listeners,
     ) -> Self {
         let address = address(settings, admin.local_addr().ok());
         let forwarding = address.zip(key(settings)).map(|(address, key)| {
@@ -37,8 +37,8 @@ impl Place {
                 key,
                 registry: Arc::clone(&messaging.hub) as _,
                 clock: Arc::clone(&messaging.clock),
-                tasks: tasks.clone(),
-                stop: stop.clone(),
+                tasks: listeners.tasks.clone(),
+                stop: listeners.stop.clone(),
             };
             (address, Arc::new(Forwarding::new(parts)))
         });

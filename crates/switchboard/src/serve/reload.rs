@@ -15,7 +15,8 @@ use crate::keys;
 
 /// What takes new values while the node runs, and the configuration as `/debug/config` shows it.
 pub(crate) type Parts = (
-    (Live<Verifier>, Live<PublishedKeys>, Live<ApiKeys>),
+    (Live<Verifier>, Live<PublishedKeys>),
+    Live<ApiKeys>,
     Live<Origins>,
     Live<String>,
 );
@@ -61,7 +62,7 @@ impl Reload {
         let kept = (!settings.auth.has_public_keys())
             .then(|| self.secret.clone())
             .flatten();
-        let ((live_verifier, published, live_keys), live_origins, shown) = &self.live;
+        let ((live_verifier, published), live_keys, live_origins, shown) = &self.live;
         let verifier = keys::verifier(&settings, secret.or(kept).as_ref(), published)?;
         let level = settings.telemetry.log_level.as_str();
         logs.set_level(level).map_err(anyhow::Error::from)?;

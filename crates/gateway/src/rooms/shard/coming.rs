@@ -99,7 +99,7 @@ impl Shard {
                     // A socket that is gone or full is closed by the runtime.
                     let _ = entry.socket.emit(&packet.without_certainty());
                 }
-                entry.entered();
+                entry.entered(delivered);
             }
             ahead = ahead.max(after);
         }
@@ -129,7 +129,8 @@ impl Shard {
         if let Some(packet) = entry.announcement.take() {
             self.tell(&entry.socket, &packet);
         }
-        entry.entered();
+        let room = self.rooms.get(&entry.channel);
+        entry.entered(room.map_or(0, Following::delivered));
     }
 
     /// A socket is in one of the rooms that it was on the way into, or gave it up.
@@ -169,7 +170,7 @@ impl Shard {
         room.members.remove(id);
         let newcomer = room.take_newcomer(id);
         if let Some(mut newcomer) = newcomer {
-            newcomer.entry.entered();
+            newcomer.entry.entered(0);
             self.no_longer_entering(&newcomer.entry.socket);
         }
         self.linger_if_empty(channel);

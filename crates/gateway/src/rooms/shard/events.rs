@@ -9,7 +9,9 @@ use super::super::place::Arrived;
 use super::super::sequencer::Offered;
 use super::super::{Entry, room_name};
 use super::Shard;
+use super::membership::ADDED;
 use crate::NAMESPACE;
+use crate::sessions::Membership;
 
 impl Shard {
     /// An event arrives from the hub.
@@ -79,33 +81,46 @@ impl Shard {
             let Some(room) = self.rooms.get_mut(channel) else {
                 return;
             };
-            if let Some(packet) = packet {
+            if let Some(packet) = &packet {
                 let except = event.except.as_deref().and_then(SocketId::parse);
-                room.keep_for_newcomers(rev, &packet, except.as_ref());
+                room.keep_for_newcomers(rev, packet, except.as_ref());
             }
             let in_turn = room.take_those_in_turn(rev);
             self.keep_for_held(&event);
             self.admit_all(channel, in_turn);
+            if let Some(packet) = packet {
+                self.take_turn(channel, (rev, &event), &packet);
+            }
         }
     }
 
     /// Lets a user's sockets follow a conversation from where this event says that it stands. They are
-    /// told of it when they do: whatever comes next reaches them.
+    /// told of it when they do, here or by the room: whatever comes next reaches them.
     fn introduce(&mut self, event: &BusEvent) {
-        let (Some(enters), Some(io)) = (event.enters, self.outlet.io()) else {
-            return;
-        };
+        let Some(enters) = event.enters else { return };
         let Some(packet) = encode(event) else { return };
         let channel = Channel {
             organization: self.organization.clone(),
             room: Room::Conversation(enters.conversation),
         };
-        for socket in io.sockets_in(NAMESPACE, &room_name(&event.channel)) {
-            // The one that caused it enters with its ack.
-            if event.except.as_deref() != Some(socket.id().as_str()) {
-                let entry = Entry::after(channel.clone(), socket, enters.rev);
+        let room = self.rooms.get(&channel);
+        let order = room.and_then(|room| room.sequencer.as_ref());
+        if order.is_some_and(|order| order.gave(enters.rev + 1)) && event.name == ADDED {
+            // The room has told of it, and brought them in.
+            return;
+        }
+        let sockets = self.outlet.sockets_in(&room_name(&event.channel));
+        for socket in &sockets {
+            let entry = Entry::after(channel.clone(), socket.clone(), enters.rev);
+            if enters.told_there {
+                self.enter(entry);
+            } else if event.except.as_deref() != Some(socket.id().as_str()) {
+                // The one that caused it enters with its ack.
                 self.enter(entry.announced_by(packet.clone()));
             }
+        }
+        if enters.told_there {
+            self.note_membership(&channel, &sockets, Membership::Began(enters.rev));
         }
     }
 

@@ -9,7 +9,9 @@ use super::super::following::{Newcomer, Waiting};
 use super::super::jobs::{self, Done};
 use super::super::sequencer::{Offered, Sequencer};
 use super::Shard;
+use super::membership::Turn;
 use crate::NAMESPACE;
+use crate::sessions::Membership;
 
 impl Shard {
     /// Where rooms stand was read: what is further than what was delivered is missing.
@@ -131,13 +133,30 @@ impl Shard {
             self.forget(channel, id);
             return;
         };
+        // A removal ends it for a socket of that user, unless it came back since.
+        let own = |change: &Change| {
+            let turn = Turn::of_event(&change.event)?;
+            let is_own = self.is_of(&entry.socket, &turn.user);
+            is_own.then_some((change.rev, turn.is_member))
+        };
+        let last = match changes.iter().rev().find_map(own) {
+            Some((rev, false)) => Some(rev),
+            _ => None,
+        };
+        let is_due = |change: &&Change| last.is_none_or(|last| change.rev <= last);
         let is_anothers = |change: &&Change| change.maker.as_deref() != Some(id.as_str());
-        for change in changes.iter().filter(is_anothers) {
+        for change in changes.iter().filter(is_due).filter(is_anothers) {
             let event = &change.event;
             if let Ok(packet) = Packet::event(NAMESPACE, event.name(), event) {
                 // A socket that is gone or full is closed by the runtime.
                 let _ = entry.socket.emit(&packet.without_certainty());
             }
+        }
+        if last.is_some() {
+            self.no_longer_entering(&entry.socket);
+            self.forget(channel, id);
+            self.note_membership(channel, &[entry.socket], Membership::Ended);
+            return;
         }
         for (_, packet) in tail.iter().filter(|(rev, _)| *rev > up_to) {
             let _ = entry.socket.emit(packet);

@@ -1,10 +1,11 @@
 //! Sockets that come back: what happens in their rooms is kept for them from before their past is
 //! read until they are in, so that nothing falls between the two.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
-use switchboard_messaging::hub::{BusEvent, Channel, Position, Room};
+use switchboard_messaging::hub::Room;
+use switchboard_messaging::hub::{BusEvent, Channel, Position};
 use switchboard_socketio::{Packet, Recovery};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::super::following::Phase;
 use super::super::resumption::{Resumption, ResumptionFailed};
 use super::super::{Entry, room_name};
 use super::Shard;
+use super::past::{Past, offset};
 use crate::NAMESPACE;
 
 /// Events that are kept for one socket; one that lacks more begins anew.
@@ -156,9 +158,10 @@ impl Shard {
     }
 
     fn restore(&mut self, held: Held, who: Resumption) -> Result<(), ResumptionFailed> {
-        let events = past_and_present(&who, held.tail);
+        let past = Past::of(&who, held.tail, held.rooms);
+        let Past { events, rooms, .. } = &past;
         let mut replay = Vec::with_capacity(events.len());
-        for event in &events {
+        for event in events {
             let packet = Packet::event(NAMESPACE, &event.name, &event.data);
             let packet = packet.map_err(|_| ResumptionFailed)?;
             let position = event.position.as_ref().ok_or(ResumptionFailed)?;
@@ -167,26 +170,24 @@ impl Shard {
         let recovery = Recovery {
             id: who.id,
             pid: who.pid,
-            rooms: held.rooms.iter().map(room_name).collect(),
+            rooms: rooms.iter().map(room_name).collect(),
             replay,
         };
         let restored = who.socket.restore(recovery);
         restored.map_err(|_| ResumptionFailed)?;
-        for channel in &held.rooms {
+        for channel in rooms {
             self.note(channel, who.id);
             if let Some(room) = self.rooms.get_mut(channel) {
                 room.members.insert(who.id);
             }
         }
-        // Conversations that began meanwhile.
-        for event in events {
-            if let Some(enters) = event.enters {
-                let channel = Channel {
-                    organization: self.organization.clone(),
-                    room: Room::Conversation(enters.conversation),
-                };
-                self.enter(Entry::after(channel, who.socket.clone(), enters.rev));
-            }
+        // Conversations that began meanwhile, or to which its user was added.
+        for enters in past.enters {
+            let channel = Channel {
+                organization: self.organization.clone(),
+                room: Room::Conversation(enters.conversation),
+            };
+            self.enter(Entry::after(channel, who.socket.clone(), enters.rev));
         }
         Ok(())
     }
@@ -219,39 +220,4 @@ impl Shard {
             self.release(serial);
         }
     }
-}
-
-fn offset(event: &BusEvent) -> Option<u64> {
-    event.position.as_ref().map(|position| position.offset)
-}
-
-/// What the socket is to get: what was read, and of what happened since what comes after that.
-fn past_and_present(who: &Resumption, tail: Vec<BusEvent>) -> Vec<BusEvent> {
-    let mut read: HashMap<&Channel, u64> = HashMap::new();
-    for event in &who.missed {
-        let last = read.entry(&event.channel).or_default();
-        *last = (*last).max(offset(event).unwrap_or(0));
-    }
-    let is_new = |event: &BusEvent| {
-        let last = read.get(&event.channel).copied();
-        let last = last.unwrap_or(0).max(who.position.offset);
-        offset(event).is_some_and(|offset| offset > last)
-    };
-    let since: Vec<BusEvent> = tail.into_iter().filter(is_new).collect();
-    let mut events: Vec<BusEvent> = who.missed.iter().cloned().chain(since).collect();
-    events.retain(|event| is_due(who, event));
-    events.sort_by_key(offset);
-    events
-}
-
-/// Whether the socket does not know an event already, from its own call or when it entered.
-fn is_due(who: &Resumption, event: &BusEvent) -> bool {
-    if event.except.as_deref() == Some(who.id.as_str()) {
-        return false;
-    }
-    let Room::Conversation(conversation) = event.channel.room else {
-        return true;
-    };
-    let known = who.known.get(&conversation);
-    known.is_none_or(|known| event.rev.is_none_or(|rev| rev > *known))
 }

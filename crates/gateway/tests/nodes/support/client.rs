@@ -81,6 +81,20 @@ impl Client {
         .await;
     }
 
+    /// Makes somebody a member; the `rev` of it.
+    pub(crate) async fn add(&self, conversation: &str, user: &str) -> i64 {
+        let payload = json!({"conversationId": conversation, "userId": user});
+        let data = self.ok("conversation:add-members", payload).await;
+        data["rev"].as_i64().unwrap()
+    }
+
+    /// Takes somebody out; the `rev` of it.
+    pub(crate) async fn remove(&self, conversation: &str, user: &str) -> i64 {
+        let payload = json!({"conversationId": conversation, "userId": user});
+        let data = self.ok("conversation:remove-member", payload).await;
+        data["rev"].as_i64().unwrap()
+    }
+
     /// The `rev`s of the next sequenced events up to and with `last`, as they come.
     pub(crate) async fn revs_until(&mut self, last: i64) -> Vec<i64> {
         let mut revs = Vec::new();
@@ -117,7 +131,7 @@ impl Client {
 /// Belongs to a conversation's order.
 pub(crate) fn is_sequenced(event: &Event) -> bool {
     let names = ["message:new", "message:edited", "message:deleted"];
-    names.contains(&event.name.as_str()) || event.name == "conversation:created"
+    names.contains(&event.name.as_str()) || event.name.starts_with("conversation:")
 }
 
 /// The `rev` of a sequenced event.
@@ -126,5 +140,6 @@ pub(crate) fn rev_of(event: &Event) -> i64 {
     let object = payload
         .get("message")
         .or_else(|| payload.get("conversation"));
-    object.and_then(|object| object["rev"].as_i64()).unwrap()
+    // A change of a membership has it beside the member.
+    object.unwrap_or(payload)["rev"].as_i64().unwrap()
 }

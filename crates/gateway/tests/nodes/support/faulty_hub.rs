@@ -154,6 +154,13 @@ impl FaultyHub {
         self.failing.lock().unwrap().extend(ops);
     }
 
+    /// This node alone cannot reach the shared memory any more, and notices.
+    pub(crate) async fn cut(&self) {
+        self.fail(&Op::ALL);
+        self.own.live.lock().unwrap().clear();
+        let _ = self.own.queue.send(Arrival::Doubt).await;
+    }
+
     pub(crate) fn mend(&self) {
         self.failing.lock().unwrap().clear();
     }

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use switchboard_messaging::Store;
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
-    Advance, Advanced, Appended, Change, Created, Deleted, Deletion, Edit, Head, ListPage,
-    Membership, NewConversation, NewMessage, PresenceRecord, QueueStore, RequestStore, StoreError,
-    StoreResult, SyncPage, Viewer,
+    Advance, Advanced, Alteration, Altered, Appended, Change, Created, Deleted, Deletion, Edit,
+    Head, ListPage, Membership, NewConversation, NewMessage, PresenceRecord, QueueStore,
+    RequestStore, Sight, StoreError, StoreResult, SyncPage, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
     ConversationId, ConversationView, Member, Message, MessageId, OrganizationId, PresenceStatus,
-    Timestamp,
+    Timestamp, UserId,
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -155,6 +155,39 @@ impl Store for FaultyStore {
         self.check("members").await?;
         let answer = self.store.members(organization, conversation, limit).await;
         self.pass("members").await;
+        answer
+    }
+
+    async fn sights(
+        &self,
+        viewer: &Viewer,
+        conversations: &[ConversationId],
+    ) -> StoreResult<Vec<Sight>> {
+        self.check("sights").await?;
+        let answer = self.store.sights(viewer, conversations).await;
+        self.pass("sights").await;
+        answer
+    }
+
+    async fn members_of(
+        &self,
+        organization: &OrganizationId,
+        conversations: &[ConversationId],
+        limit: i64,
+    ) -> StoreResult<Vec<(ConversationId, UserId)>> {
+        self.check("members_of").await?;
+        let answer = self
+            .store
+            .members_of(organization, conversations, limit)
+            .await;
+        self.pass("members_of").await;
+        answer
+    }
+
+    async fn alter(&self, alteration: Alteration) -> StoreResult<Altered> {
+        self.check("alter").await?;
+        let answer = self.store.alter(alteration).await;
+        self.pass("alter").await;
         answer
     }
 
