@@ -97,8 +97,9 @@ stories("membership", {}, (story) => {
     await hears(bob, "after 9");
     assert.deepEqual(revs(bob, conversationId), range(1, 14));
     await dans[0].refused("FORBIDDEN", "message:send", { conversationId, content: "may only read" });
+    // What was said before she came is not unread.
     const { conversation } = await eve.ok("conversation:get", { conversationId });
-    assert.deepEqual([conversation.memberCount, conversation.myRole], [5, "readonly"]);
+    assert.deepEqual([conversation.memberCount, conversation.myRole, conversation.unreadCount], [5, "readonly", 10]);
     await bob.refused("FORBIDDEN", "conversation:add-members", { conversationId, userId: "zoe" });
     const many = (count) => Array.from({ length: count }, (_, n) => `u${n}`);
     await alice.refused("VALIDATION_FAILED", "conversation:add-members", { conversationId, userIds: many(501) });

@@ -18,6 +18,7 @@ mod revoked;
 mod rooms;
 mod session;
 mod sessions;
+mod unread;
 mod watchers;
 
 use std::convert::Infallible;
@@ -77,6 +78,10 @@ pub struct GatewayOptions {
     pub query_token: QueryToken,
     /// How long presence changes are gathered into one event.
     pub presence_window: Duration,
+    /// How long changes of unread counts are gathered before users are told.
+    pub unread_window: Duration,
+    /// How often the noted counts of some users are compared with the store.
+    pub unread_check: Duration,
     /// Most sockets of one user on this node; 0 is no limit.
     pub connections_per_user: usize,
     /// Most sockets of one organization on this node; 0 is no limit.
@@ -134,14 +139,16 @@ impl Gateway {
         let queue = queue::Queue::new(&messaging, &rooms);
         tasks.spawn(queue.clone().run(stop.clone()));
         let watchers = watchers::Watchers::default();
-        let revoker = revoked::Revoker::new(&messaging, &present);
-        let follow = messaging.revocations.clone().follow(
-            Arc::clone(&messaging.store),
-            Arc::clone(&clock),
-            stop.clone(),
-        );
-        tasks.spawn(follow);
-        tasks.spawn(revoker.clone().run(stop.clone()));
+        let owner = (&tasks, &stop);
+        let revoker = watch_revocations(&messaging, &present, owner);
+        let counting = unread::Counting {
+            messaging: messaging.clone(),
+            rooms: rooms.clone(),
+            outlet: outlet.clone(),
+            present: present.clone(),
+        };
+        let pace = (options.unread_window, options.unread_check);
+        tasks.spawn(counting.run(pace, stop.clone()));
         let fanned = (
             rooms.clone(),
             present.clone(),
@@ -209,4 +216,21 @@ impl Gateway {
         let left = end.saturating_duration_since(Instant::now());
         self.server.handle().close(left).await;
     }
+}
+
+/// Keeps up with what is revoked, and looks at this node's sockets for it.
+fn watch_revocations(
+    messaging: &Messaging,
+    present: &present::Present,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> revoked::Revoker {
+    let revoker = revoked::Revoker::new(messaging, present);
+    let follow = messaging.revocations.clone().follow(
+        Arc::clone(&messaging.store),
+        Arc::clone(&messaging.clock),
+        stop.clone(),
+    );
+    tasks.spawn(follow);
+    tasks.spawn(revoker.clone().run(stop.clone()));
+    revoker
 }

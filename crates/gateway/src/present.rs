@@ -60,6 +60,14 @@ impl Present {
         all.values().map(pair).collect()
     }
 
+    /// Some of the sockets, others for each `turn`.
+    pub(crate) fn some(&self, turn: usize, count: usize) -> Vec<Socket> {
+        let all = self.lock();
+        let begin = (turn * count).checked_rem(all.len()).unwrap_or(0);
+        let some = all.values().skip(begin).take(count);
+        some.map(|here| here.socket.clone()).collect()
+    }
+
     /// Everything about a socket has ended.
     pub(crate) fn ended(&self, id: &SocketId, owner: &str) {
         let mut all = self.lock();

@@ -153,7 +153,7 @@ impl Door {
                 .await));
         };
         let rooms = self.rooms_of(viewer, &record).await?;
-        let total_unread = self.messaging.store.total_unread(viewer).await?;
+        let total_unread = self.messaging.count_unread(viewer).await?;
         let back = Back {
             asked,
             id,

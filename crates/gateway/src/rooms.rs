@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
-use switchboard_protocol::{ConversationId, OrganizationId};
+use switchboard_protocol::{ConversationId, OrganizationId, UserId};
 use switchboard_socketio::{Io, Packet, Socket, SocketId};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::NAMESPACE;
 use crate::sessions::Sessions;
+use crate::unread::Unread;
 use shard::Message;
 use shards::Shards;
 
@@ -48,18 +49,33 @@ pub(crate) fn conversation_of(room: &str) -> Option<ConversationId> {
     room.strip_prefix("conversation:")?.parse().ok()
 }
 
-/// The Socket.IO runtime, which is there only after the door that it opens to.
+/// The user whose room has this name.
+pub(crate) fn user_of(room: &str) -> Option<UserId> {
+    let (_, user) = room.strip_prefix("user:")?.split_once('/')?;
+    UserId::new(user).ok()
+}
+
+/// The organization whose room has this name.
+pub(crate) fn organization_of(room: &str) -> Option<OrganizationId> {
+    OrganizationId::new(room.strip_prefix("org:")?).ok()
+}
+
+/// The Socket.IO runtime, which is there only after the door that it opens to, and who hears of what
+/// goes out there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outlet(Arc<OnceLock<Io>>);
+pub(crate) struct Outlet {
+    io: Arc<OnceLock<Io>>,
+    pub(crate) unread: Unread,
+}
 
 impl Outlet {
     pub(crate) fn open(&self, io: Io) {
         // It is opened once, where the gateway is made.
-        let _ = self.0.set(io);
+        let _ = self.io.set(io);
     }
 
-    fn io(&self) -> Option<&Io> {
-        self.0.get()
+    pub(crate) fn io(&self) -> Option<&Io> {
+        self.io.get()
     }
 
     fn sockets_in(&self, room: &str) -> Vec<Socket> {
@@ -209,6 +225,17 @@ impl Rooms {
         self.shards.send(organization, message).await;
     }
 
+    /// Sends sockets of an organization events of their own, in their turn.
+    pub(crate) async fn tell_all(
+        &self,
+        organization: &OrganizationId,
+        events: Vec<(Socket, Packet)>,
+    ) {
+        self.shards
+            .send(organization, Message::TellAll(events))
+            .await;
+    }
+
     /// Gives an event to its room. Does not wait: an organization whose events come faster than they
     /// are dealt with reads what it misses from the store.
     pub(crate) fn deliver(&self, event: Box<BusEvent>) {
@@ -253,7 +280,6 @@ impl Rooms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use switchboard_protocol::{OrganizationId, UserId};
 
     #[test]
     fn users_of_different_organizations_never_share_a_room() {
@@ -276,6 +302,12 @@ mod tests {
             organization: OrganizationId::new("conversation").unwrap(),
             room,
         };
+        let user = UserId::new("a:b@c").unwrap();
+        assert_eq!(
+            user_of(&room_name(&channel(Room::User(user.clone())))),
+            Some(user)
+        );
+        assert_eq!(user_of(&room_name(&channel(Room::Organization))), None);
         let of = |room| conversation_of(&room_name(&channel(room)));
         assert_eq!(of(Room::Conversation(conversation)), Some(conversation));
         assert_eq!(of(Room::Organization), None);

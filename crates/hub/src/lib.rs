@@ -25,5 +25,11 @@ pub const RECEIVER_QUEUE: usize = 8_192;
 /// How long a typing note that ran out is kept for the one who announces that it did.
 const TYPING_LINGERS: Duration = Duration::from_mins(1);
 
+/// Most users that are said to type in a room.
+const MOST_TYPING: usize = 100;
+
+/// How long it is remembered what a user has not read, since it was noted last.
+const UNREAD_KEPT: Duration = Duration::from_hours(1);
+
 /// How long it is remembered what a user chose and when they were last seen, since the last change.
 const PRESENCE_KEPT: Duration = Duration::from_hours(30 * 24);

@@ -19,7 +19,7 @@ use switchboard_hub::{RedisHub, RedisOptions};
 use switchboard_messaging::clock::ManualClock;
 use switchboard_messaging::hub::{
     Admission, Arrival, BusEvent, Channel, Device, HubResult, NodeInfo, PresenceChange, Room,
-    SessionKey, SessionRecord,
+    SessionKey, SessionRecord, UnreadNote,
 };
 use switchboard_messaging::{Hub, Rate};
 use switchboard_protocol::{
@@ -162,6 +162,12 @@ async fn make_every_kind_of_key(hub: &dyn Hub) {
     }
     let ttl = Duration::from_secs(5);
     hub.typing_start(&room(), &alice(), ttl).await.unwrap();
+    let note = UnreadNote {
+        user: alice(),
+        counts: Vec::new(),
+        is_all: true,
+    };
+    hub.unread_note(&acme(), &[note]).await.unwrap();
     let rate = Rate::new(2, Duration::from_mins(1));
     for _ in 0..3 {
         hub.take(&acme(), &alice(), "x", rate).await.unwrap();

@@ -12,11 +12,15 @@ pub(crate) mod exit_conversation;
 pub(crate) mod join_conversation;
 pub(crate) mod leave_conversation;
 pub(crate) mod mark;
+pub(crate) mod react;
 pub(crate) mod revoke;
 pub(crate) mod send_message;
+mod send_system_message;
 pub(crate) mod subscribe;
 pub(crate) mod typing;
 pub(crate) mod update_conversation;
+
+pub use send_system_message::SystemMessage;
 
 use switchboard_protocol::{ErrorObject, content};
 

@@ -5,6 +5,7 @@
 
 mod order;
 mod sessions;
+mod unread;
 
 use std::fmt;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::rate::Rate;
 
 pub use order::{Epoch, Lost, Missed, Order, Position, Published, Standing};
 pub use sessions::{Claim, SessionKey, SessionRecord, Sessions};
+pub use unread::{Counted, UnreadBook, UnreadNote};
 
 /// What a hub method gives.
 pub type HubResult<T> = Result<T, HubError>;
@@ -290,6 +292,9 @@ pub trait TypingBook: Send + Sync {
         user: &UserId,
         only_expired: bool,
     ) -> HubResult<bool>;
+
+    /// Who types there and since when, at most 100, those who began first before the others.
+    async fn typing_users(&self, channel: &Channel) -> HubResult<Vec<(UserId, Timestamp)>>;
 }
 
 /// What a token bucket says.
@@ -360,7 +365,7 @@ pub trait Registry: Send + Sync {
 /// Everything that nodes share.
 #[async_trait]
 pub trait Hub:
-    Bus + Order + Sessions + PresenceBook + TypingBook + Buckets + Registry + fmt::Debug
+    Bus + Order + Sessions + PresenceBook + TypingBook + UnreadBook + Buckets + Registry + fmt::Debug
 {
     /// Whether the shared memory answers.
     async fn ping(&self) -> HubResult<()>;

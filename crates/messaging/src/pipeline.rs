@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use switchboard_protocol::calls::Search;
 use switchboard_protocol::{
     Call, ClientEvent, ConversationId, ErrorObject, OrganizationId, UserId,
 };
@@ -16,8 +17,9 @@ use crate::live::Live;
 use crate::presence::PresenceService;
 use crate::queue::QueueRules;
 use crate::rate::Rate;
+use crate::receipts::ReceiptService;
 use crate::revocations::Revocations;
-use crate::store::{Refusal, Store};
+use crate::store::{Refusal, Store, Viewer};
 use crate::typing::TypingService;
 use crate::{Clock, Ids, commands, publish, queries};
 
@@ -60,6 +62,8 @@ pub struct Messaging {
     pub rates: Live<RateTable>,
     pub presence: PresenceService,
     pub typing: TypingService,
+    /// Gathers the receipts of large groups.
+    pub receipts: ReceiptService,
     /// Looks after events that came before their predecessors.
     pub bridges: Bridges,
     /// The tokens that are no longer believed.
@@ -200,7 +204,15 @@ impl Messaging {
         let conversation = match call {
             Call::JoinConversation { conversation, .. }
             | Call::GetConversation { conversation }
-            | Call::RoomOnline { conversation } => *conversation,
+            | Call::RoomOnline { conversation }
+            | Call::TypingUsers { conversation }
+            | Call::Search(Search {
+                conversation: Some(conversation),
+                ..
+            })
+            | Call::MessageStats {
+                conversation: Some(conversation),
+            } => *conversation,
             Call::Sync(sync) => sync.conversation,
             Call::History(history) => history.conversation,
             Call::OnlineUsers(of) => match of.conversation {
@@ -209,7 +221,16 @@ impl Messaging {
             },
             _ => return Ok(()),
         };
-        let membership = self.store.membership(caller.viewer(), conversation).await?;
+        self.must_be_member(caller.viewer(), conversation).await
+    }
+
+    /// Refuses whoever is not an active member.
+    pub(crate) async fn must_be_member(
+        &self,
+        viewer: &Viewer,
+        conversation: ConversationId,
+    ) -> Result<(), ErrorObject> {
+        let membership = self.store.membership(viewer, conversation).await?;
         let membership = membership.ok_or(Refusal::NoConversation)?;
         if membership.member.is_none() {
             return Err(Refusal::NotMember.into());
@@ -218,6 +239,36 @@ impl Messaging {
     }
 
     async fn execute(&self, caller: &Caller, call: Call) -> Result<Outcome, ErrorObject> {
+        match call {
+            Call::ChoosePresence(input) => {
+                commands::choose_presence::run(self, caller, input).await
+            }
+            // A session is its door's; who comes through another one has none.
+            Call::CreateSession
+            | Call::RecoverSession(_)
+            | Call::SessionInfo
+            | Call::RecoveryStats
+            | Call::RefreshAuth { .. }
+            | Call::Activity { .. }
+            | Call::SubscribePresence(_)
+            | Call::UnsubscribePresence(_) => Err(ErrorObject::not_found("session")),
+            Call::AckQueue(events) => commands::ack_queue::run(self, caller, events).await,
+            Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
+            Call::PresenceOf(users) => queries::presences::run(self, caller, users).await,
+            Call::OnlineUsers(input) => queries::online_users::run(self, caller, input).await,
+            Call::PresenceHistory(input) => {
+                queries::presence_history::run(self, caller, input).await
+            }
+            Call::PresenceStats => queries::presence_stats::run(self, caller).await,
+            call => self.execute_on_conversations(caller, call).await,
+        }
+    }
+
+    async fn execute_on_conversations(
+        &self,
+        caller: &Caller,
+        call: Call,
+    ) -> Result<Outcome, ErrorObject> {
         match call {
             Call::CreateConversation(input) => {
                 commands::create_conversation::run(self, caller, input).await
@@ -252,20 +303,6 @@ impl Messaging {
             Call::Unsubscribe(conversations) => {
                 commands::subscribe::unsubscribe(self, caller, conversations).await
             }
-            Call::SendMessage(input) => commands::send_message::run(self, caller, input).await,
-            Call::EditMessage(input) => commands::edit_message::run(self, caller, input).await,
-            Call::DeleteMessage { message } => {
-                commands::delete_message::run(self, caller, message).await
-            }
-            Call::MarkDelivered(mark) => commands::mark::delivered(self, caller, mark).await,
-            Call::MarkRead(mark) => commands::mark::read(self, caller, mark).await,
-            Call::Typing {
-                conversation,
-                is_typing,
-            } => commands::typing::run(self, caller, conversation, is_typing).await,
-            Call::ChoosePresence(input) => {
-                commands::choose_presence::run(self, caller, input).await
-            }
             Call::ListConversations(input) => {
                 queries::list_conversations::run(self, caller, input).await
             }
@@ -282,24 +319,41 @@ impl Messaging {
             Call::SubscriptionDetails(conversations) => {
                 queries::subscriptions::details(self, caller, conversations).await
             }
-            Call::History(input) => queries::history::run(self, caller, input).await,
-            // A session is its door's; who comes through another one has none.
-            Call::CreateSession
-            | Call::RecoverSession(_)
-            | Call::SessionInfo
-            | Call::RecoveryStats
-            | Call::RefreshAuth { .. }
-            | Call::Activity { .. }
-            | Call::SubscribePresence(_)
-            | Call::UnsubscribePresence(_) => Err(ErrorObject::not_found("session")),
-            Call::AckQueue(events) => commands::ack_queue::run(self, caller, events).await,
-            Call::UserStatus { user } => queries::user_status::run(self, caller, user).await,
-            Call::PresenceOf(users) => queries::presences::run(self, caller, users).await,
-            Call::OnlineUsers(input) => queries::online_users::run(self, caller, input).await,
-            Call::PresenceHistory(input) => {
-                queries::presence_history::run(self, caller, input).await
+            call => self.execute_on_messages(caller, call).await,
+        }
+    }
+
+    async fn execute_on_messages(
+        &self,
+        caller: &Caller,
+        call: Call,
+    ) -> Result<Outcome, ErrorObject> {
+        match call {
+            Call::SendMessage(input) => commands::send_message::run(self, caller, input).await,
+            Call::EditMessage(input) => commands::edit_message::run(self, caller, input).await,
+            Call::DeleteMessage { message } => {
+                commands::delete_message::run(self, caller, message).await
             }
-            Call::PresenceStats => queries::presence_stats::run(self, caller).await,
+            Call::React(input) => commands::react::run(self, caller, input, true).await,
+            Call::Unreact(input) => commands::react::run(self, caller, input, false).await,
+            Call::MarkDelivered(mark) => commands::mark::delivered(self, caller, mark).await,
+            Call::MarkRead(mark) => commands::mark::read(self, caller, mark).await,
+            Call::Typing {
+                conversation,
+                is_typing,
+            } => commands::typing::run(self, caller, conversation, is_typing).await,
+            Call::History(input) => queries::history::run(self, caller, input).await,
+            Call::TypingUsers { conversation } => {
+                queries::typing_users::run(self, caller, conversation).await
+            }
+            Call::Thread(input) => queries::thread::run(self, caller, input).await,
+            Call::Search(input) => queries::search::run(self, caller, input).await,
+            Call::DeliveryStatus { message } => {
+                queries::delivery_status::run(self, caller, message).await
+            }
+            Call::MessageStats { conversation } => {
+                queries::message_stats::run(self, caller, conversation).await
+            }
             _ => Err(ErrorObject::not_found("event")),
         }
     }

@@ -3,7 +3,7 @@
 use switchboard_protocol::{Current, Detail, ErrorObject};
 
 use crate::hub::HubError;
-use crate::store::{Refusal, StoreError};
+use crate::store::{MAX_EMOJI, Refusal, StoreError};
 
 impl From<StoreError> for ErrorObject {
     /// The cause goes to the log, whole; the client gets the code.
@@ -67,6 +67,10 @@ impl From<Refusal> for ErrorObject {
             Refusal::UnknownReply => {
                 Self::invalid("replyTo", "is not a message of this conversation")
             }
+            Refusal::TooManyEmoji => Self::invalid(
+                "emoji",
+                format!("the message has {MAX_EMOJI} different ones already"),
+            ),
             Refusal::BeyondLast(last) => Self::validation(vec![Detail::new(
                 "upToSeq",
                 format!("is beyond the newest message, whose seq is {last}"),

@@ -2,6 +2,7 @@
 
 use switchboard_protocol::ErrorObject;
 
+use crate::hub::{Counted, UnreadNote};
 use crate::pipeline::Messaging;
 use crate::store::{Head, Viewer};
 
@@ -21,10 +22,28 @@ impl Messaging {
             0 => Vec::new(),
             most => self.store.heads_of(viewer, most).await?,
         };
-        let total_unread = self.store.total_unread(viewer).await?;
+        let total_unread = self.count_unread(viewer).await?;
         Ok(Opening {
             heads,
             total_unread,
         })
+    }
+
+    /// The user's unread messages, which are noted for when some of them change: while nobody
+    /// listened for the user nobody noted anything.
+    pub async fn count_unread(&self, viewer: &Viewer) -> Result<i64, ErrorObject> {
+        let Viewer { organization, user } = viewer;
+        let users = std::slice::from_ref(user);
+        let unread = self.store.all_unread_of(organization, users).await?;
+        let total = unread.iter().map(|one| one.count).sum();
+        let note = UnreadNote {
+            user: user.clone(),
+            counts: unread.iter().map(Counted::from).collect(),
+            is_all: true,
+        };
+        if let Err(error) = self.hub.unread_note(organization, &[note]).await {
+            tracing::debug!(cause = error.0, "unread counts not noted");
+        }
+        Ok(total)
     }
 }

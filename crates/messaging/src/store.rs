@@ -95,6 +95,8 @@ pub enum Refusal {
     Tombstone(Box<Message>),
     /// `replyTo` is not a message of the conversation.
     UnknownReply,
+    /// The message has [`MAX_EMOJI`] others already.
+    TooManyEmoji,
     /// A watermark beyond the newest message.
     BeyondLast(i64),
 }
@@ -188,6 +190,8 @@ pub struct Appended {
     /// The same sender's `clientMessageId` was in this conversation already: this is that message,
     /// as it is now, and nothing was written.
     pub duplicate: bool,
+    /// Whether nothing has changed it since: its `rev` is still the one that it was sent under.
+    pub is_as_sent: bool,
 }
 
 /// New content for a message.
@@ -222,6 +226,104 @@ pub struct Deleted {
     pub changed: bool,
 }
 
+/// Distinct emoji on one message.
+pub const MAX_EMOJI: usize = 20;
+
+/// An emoji to be put on a message or taken off.
+#[derive(Clone, Debug)]
+pub struct React {
+    pub message: MessageId,
+    pub by: Viewer,
+    /// As in [`NewMessage::socket`].
+    pub socket: Option<String>,
+    pub emoji: String,
+    /// `false`: taken off.
+    pub add: bool,
+    pub at: Timestamp,
+}
+
+/// A message with its reactions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reacted {
+    pub message: Message,
+    /// `false` when it was so already: nothing was written.
+    pub changed: bool,
+}
+
+/// A page of what is searched for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchPage {
+    pub viewer: Viewer,
+    /// As people type it: words, `"phrases"`, `-not`, `this or that`, `begin*`.
+    pub query: String,
+    /// Only in this one.
+    pub conversation: Option<ConversationId>,
+    /// Only what was there already when the first page was read: its [`FoundPage::newest`].
+    pub newest: Option<MessageId>,
+    /// Only what comes after this place in the order.
+    pub after: Option<(f64, MessageId)>,
+    pub limit: usize,
+}
+
+/// What was found, best first; of the same rank, the newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundPage {
+    pub found: Vec<Found>,
+    /// The newest message that the pages of this search may have; `None` when nothing was found.
+    pub newest: Option<MessageId>,
+    pub has_more: bool,
+}
+
+/// A message that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    pub message: Message,
+    /// Part of its content as HTML, with the hits in `<mark>`.
+    pub snippet: String,
+    /// Greater is better.
+    pub rank: f64,
+}
+
+/// Whom a message has reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reach {
+    /// Members but the sender, the latest first, at most as many as asked for.
+    pub delivered_to: Vec<(UserId, Timestamp)>,
+    pub read_by: Vec<(UserId, Timestamp)>,
+    /// Active members but the sender.
+    pub recipients: i64,
+    pub delivered: i64,
+    pub read: i64,
+}
+
+/// How much was sent and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    pub sent: i64,
+    /// Those that reached another member.
+    pub delivered: i64,
+    /// Those that another member read.
+    pub read: i64,
+    pub edited: i64,
+    pub deleted: i64,
+    /// Sent since the moment that was asked for.
+    pub lately: i64,
+}
+
+/// What a member has not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadOf {
+    pub user: UserId,
+    pub conversation: ConversationId,
+    /// As in [`ConversationView::unread_count`].
+    pub count: i64,
+    /// Whether it counts for the user's total: archived conversations do not.
+    pub is_active: bool,
+    /// The conversation's `rev` and the member's watermark when this was counted.
+    pub rev: i64,
+    pub read_seq: i64,
+}
+
 /// Which watermark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiptKind {
@@ -250,6 +352,8 @@ pub struct Advanced {
     pub unread_count: i64,
     /// Whether the asked-for watermark moved.
     pub moved: bool,
+    /// Active members of the conversation.
+    pub member_count: i64,
 }
 
 /// One page of what changed since a `rev`.
@@ -356,9 +460,25 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Unread messages over all active conversations of the viewer.
     async fn total_unread(&self, viewer: &Viewer) -> StoreResult<i64>;
 
+    /// What these users have not read in these conversations, pair by pair; who is not an active
+    /// member is left out. In no particular order.
+    async fn unread_of(
+        &self,
+        organization: &OrganizationId,
+        pairs: &[(UserId, ConversationId)],
+    ) -> StoreResult<Vec<UnreadOf>>;
+
+    /// What these users have not read in any of their active conversations; where nothing is unread
+    /// is left out. In no particular order.
+    async fn all_unread_of(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<UnreadOf>>;
+
     /// Stores a message under the conversation's next `seq` and `rev`. Calls that arrive while a
     /// commit is in flight share the next one. Refusals: `NoConversation`, `NotMember`,
-    /// `ReadOnly`, `Archived`, `UnknownReply`.
+    /// `ReadOnly`, `Archived`, `UnknownReply`. Who sends a system message need not be a member.
     async fn append(&self, new: NewMessage) -> StoreResult<Appended>;
 
     /// Replaces a message's content under the next `rev`. Refusals: `NoMessage`, `NotMember`,
@@ -368,6 +488,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Makes a message a tombstone under the next `rev`. Refusals: `NoMessage`, `NotMember`,
     /// `NotAllowed` (neither the sender nor an owner or admin).
     async fn delete(&self, deletion: Deletion) -> StoreResult<Deleted>;
+
+    /// Puts an emoji on a message or takes it off, under the next `rev` if that changes anything.
+    /// Refusals: `NoMessage`, `NotMember`, `ReadOnly`, `Archived`, `Tombstone`, `TooManyEmoji`
+    /// (checked in this order).
+    async fn react(&self, react: React) -> StoreResult<Reacted>;
 
     /// A message; `None` when it is not there.
     async fn message(
@@ -391,6 +516,40 @@ pub trait Store: Send + Sync + fmt::Debug {
         window: Window,
         limit: i64,
     ) -> StoreResult<Vec<Message>>;
+
+    /// Replies of a thread in ascending `seq`, at most `limit`, tombstones included.
+    async fn replies(
+        &self,
+        organization: &OrganizationId,
+        root: MessageId,
+        after_seq: i64,
+        limit: i64,
+    ) -> StoreResult<Vec<Message>>;
+
+    /// Full-text search in conversations that the viewer is an active member of (the 500 with the
+    /// newest activity), among the newest 500 messages that fit.
+    async fn search(&self, page: SearchPage) -> StoreResult<FoundPage>;
+
+    /// Makes at most so many messages searchable that were stored by a version that could not search;
+    /// how many.
+    async fn index_messages(&self, limit: i64) -> StoreResult<usize>;
+
+    /// Whom a message has reached; at most `limit` names each.
+    async fn reach(
+        &self,
+        organization: &OrganizationId,
+        message: &Message,
+        limit: i64,
+    ) -> StoreResult<Reach>;
+
+    /// Statistics of what the viewer sent, or of a conversation (edits, deletions and receipts of
+    /// its newest 100,000 messages).
+    async fn statistics(
+        &self,
+        viewer: &Viewer,
+        conversation: Option<ConversationId>,
+        since: Timestamp,
+    ) -> StoreResult<Statistics>;
 
     /// One page of what changed after `after_rev`. Refusal: `NoConversation`.
     async fn sync(

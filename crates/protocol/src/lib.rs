@@ -19,7 +19,7 @@ pub use error::{Current, Detail, ErrorCode, ErrorObject};
 pub use ids::{ConversationId, MessageId, OrganizationId, QueuedEventId, UserId};
 pub use objects::{
     Context, Conversation, ConversationStatus, ConversationView, Kind, Member, Message,
-    MessageType, Presence, PresenceStatus, Receipt, Role,
+    MessageType, Presence, PresenceStatus, Reaction, Receipt, Role,
 };
 pub use server_events::{DeliveryClass, ServerEvent};
 pub use timestamp::Timestamp;

@@ -173,17 +173,32 @@ async fn write(
 // What is written of members: `$1` is the conversation, `$2` its organization, and each of the users
 // `$3` takes a rev after `$4`.
 
-/// Who comes back keeps the watermarks.
+/// What was said before somebody came is nothing that they have not read. Who comes back begins anew.
+macro_rules! add_members {
+    ($user:literal, $n:literal, $from:literal) => {
+        concat!(
+            "insert into members (conversation_id, organization_id, user_id, role, joined_at, rev, \
+             delivered_seq, read_seq) select $1, $2, ",
+            $user,
+            ", $5, $6, $4 + ",
+            $n,
+            ", c.last_seq, c.last_seq from conversations c cross join ",
+            $from,
+            " where c.id = $1 on conflict (conversation_id, user_id) do update set \
+             role = excluded.role, joined_at = excluded.joined_at, left_at = null, \
+             rev = excluded.rev, delivered_seq = excluded.delivered_seq, \
+             read_seq = excluded.read_seq, delivered_at = null, read_at = null"
+        )
+    };
+}
+
 const ADD: Statement = Statement {
-    postgres: "insert into members (conversation_id, organization_id, user_id, role, joined_at, rev) \
-               select $1, $2, o.user_id, $5, $6, $4 + o.n \
-               from unnest($3) with ordinality as o (user_id, n) \
-               on conflict (conversation_id, user_id) do update set role = excluded.role, \
-               joined_at = excluded.joined_at, rev = excluded.rev, left_at = null",
-    sqlite: "insert into members (conversation_id, organization_id, user_id, role, joined_at, rev) \
-             select $1, $2, value, $5, $6, $4 + key + 1 from json_each($3) where true \
-             on conflict (conversation_id, user_id) do update set role = excluded.role, \
-             joined_at = excluded.joined_at, rev = excluded.rev, left_at = null",
+    postgres: add_members!(
+        "o.user_id",
+        "o.n",
+        "unnest($3) with ordinality as o (user_id, n)"
+    ),
+    sqlite: add_members!("o.value", "o.key + 1", "json_each($3) as o"),
 };
 
 macro_rules! update_members {

@@ -8,16 +8,17 @@ use crate::conversations;
 use crate::database::{Database, Session, Statement};
 use crate::failure::Failure;
 use crate::rows::{MessageRow, message_columns, word};
+use crate::search;
 use crate::values::args;
 
 /// A message whose conversation is locked.
-struct Locked {
-    message: Message,
+pub(crate) struct Locked {
+    pub(crate) message: Message,
     /// The caller's role, when an active member.
-    role: Option<Role>,
-    archived: bool,
+    pub(crate) role: Option<Role>,
+    pub(crate) archived: bool,
     /// The conversation's.
-    rev: i64,
+    pub(crate) rev: i64,
 }
 
 #[derive(FromRow)]
@@ -52,7 +53,11 @@ const LOCKED: Statement = Statement::both(concat!(
 ));
 
 /// Two statements: what the second one reads cannot change any more.
-async fn lock(session: &mut Session, by: &Viewer, message: MessageId) -> Result<Locked, Failure> {
+pub(crate) async fn lock(
+    session: &mut Session,
+    by: &Viewer,
+    message: MessageId,
+) -> Result<Locked, Failure> {
     let args = args![&by.organization, message];
     let head: LockRow = session
         .first(&LOCK, args)
@@ -74,10 +79,13 @@ async fn lock(session: &mut Session, by: &Viewer, message: MessageId) -> Result<
     })
 }
 
-const EDIT: Statement = Statement::both(
-    "update messages set content = $2, rev = $3, version = version + 1, edited_at = $4 \
-     where id = $1",
-);
+/// SQLite has what messages are found by elsewhere, and is given an empty `$5`.
+const EDIT: Statement = Statement {
+    postgres: "update messages set content = $2, rev = $3, version = version + 1, \
+               edited_at = $4, search = $5::text::tsvector where id = $1",
+    sqlite: "update messages set content = $2, rev = $3, version = version + 1, \
+             edited_at = $4 where id = $1 and $5 is not null",
+};
 
 pub(crate) async fn edit(database: &Database, edit: &Edit) -> Result<Message, Failure> {
     let mut session = database.transaction().await?;
@@ -88,12 +96,16 @@ pub(crate) async fn edit(database: &Database, edit: &Edit) -> Result<Message, Fa
     message.rev = locked.rev + 1;
     message.version += 1;
     message.edited_at = Some(edit.at);
-    let args = args![message.id, message.content.as_str(), message.rev, edit.at];
+    let words = search::vector(&message);
+    let (content, words) = (message.content.as_str(), words.as_str());
+    let args = args![message.id, content, message.rev, edit.at, words];
     session.execute(&EDIT, args).await?;
+    search::changed(&mut session, &edit.editor.organization, &message).await?;
     let made = Made {
         by: &edit.editor,
         socket: edit.socket.as_deref(),
         at: edit.at,
+        emoji: None,
     };
     record(&mut session, &message, "message_edited", made).await?;
     session.commit().await?;
@@ -134,10 +146,13 @@ async fn may_edit(session: &mut Session, edit: &Edit, locked: &Locked) -> Result
     Ok(())
 }
 
-/// Whoever deletes something wants all of it gone, so metadata goes with the content.
-const DELETE: Statement = Statement::both(
-    "update messages set content = '', metadata = '{}', rev = $2, deleted_at = $3 where id = $1",
-);
+/// Whoever deletes something wants all of it gone, so metadata and reactions go with the content.
+const DELETE: Statement = Statement {
+    postgres: "update messages set content = '', metadata = '{}', reactions = '[]', rev = $2, \
+               deleted_at = $3, search = '' where id = $1",
+    sqlite: "update messages set content = '', metadata = '{}', reactions = '[]', rev = $2, \
+             deleted_at = $3 where id = $1",
+};
 
 pub(crate) async fn delete(database: &Database, deletion: &Deletion) -> Result<Deleted, Failure> {
     let mut session = database.transaction().await?;
@@ -155,15 +170,18 @@ pub(crate) async fn delete(database: &Database, deletion: &Deletion) -> Result<D
     }
     message.content.clear();
     message.metadata.clear();
+    message.reactions.clear();
     message.rev = locked.rev + 1;
     message.deleted_at = Some(deletion.at);
     session
         .execute(&DELETE, args![message.id, message.rev, deletion.at])
         .await?;
+    search::changed(&mut session, &deletion.by.organization, &message).await?;
     let made = Made {
         by: &deletion.by,
         socket: deletion.socket.as_deref(),
         at: deletion.at,
+        emoji: None,
     };
     record(&mut session, &message, "message_deleted", made).await?;
     session.commit().await?;
@@ -176,18 +194,20 @@ pub(crate) async fn delete(database: &Database, deletion: &Deletion) -> Result<D
 const MOVE_REV: Statement = Statement::both("update conversations set rev = $2 where id = $1");
 const INSERT_CHANGE: Statement = Statement::both(
     "insert into changes (conversation_id, organization_id, rev, kind, message_id, user_id, at, \
-     socket) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+     socket, emoji) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 );
 
 /// Who made a change, through which socket, and when.
-struct Made<'a> {
-    by: &'a Viewer,
-    socket: Option<&'a str>,
-    at: Timestamp,
+pub(crate) struct Made<'a> {
+    pub(crate) by: &'a Viewer,
+    pub(crate) socket: Option<&'a str>,
+    pub(crate) at: Timestamp,
+    /// Of a reaction.
+    pub(crate) emoji: Option<&'a str>,
 }
 
 /// Gives the conversation the message's new `rev`, and that `rev` its change.
-async fn record(
+pub(crate) async fn record(
     session: &mut Session,
     message: &Message,
     kind: &str,
@@ -206,7 +226,8 @@ async fn record(
         message.id,
         user,
         made.at,
-        made.socket
+        made.socket,
+        made.emoji
     ];
     session.execute(&INSERT_CHANGE, change).await?;
     Ok(())

@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::FromRow;
 use switchboard_messaging::store::{Appended, NewMessage, Refusal, StoreError, StoreResult};
-use switchboard_protocol::{ConversationId, Message, MessageId, OrganizationId};
+use switchboard_protocol::{
+    ConversationId, ConversationView, Message, MessageId, MessageType, OrganizationId, Role,
+};
 
 use crate::conversations;
 use crate::database::{Database, Session, Statement};
@@ -18,7 +20,7 @@ use crate::retry::retried;
 use crate::rows::{MessageRow, message_columns, objects};
 use crate::store::Guard;
 use crate::values::{Id, Moment, args};
-use crate::{postgres, sqlite};
+use crate::{postgres, sqlite, sync};
 
 /// Longer than another node's commit takes, shorter than anybody minds.
 const BRIEF: Duration = Duration::from_millis(250);
@@ -240,10 +242,11 @@ async fn answers(
     let duplicates = duplicates(session, outcomes).await?;
     let mut answers = Vec::with_capacity(items.len());
     for (item, outcome) in items.iter().zip(outcomes) {
+        let inserted = |index: &usize| inserts.get(*index).map(|p| (&p.message, true));
         let (message, duplicate) = match outcome {
-            Outcome::Stored(index) => (inserts.get(*index).map(|p| &p.message), false),
-            Outcome::Repeated(index) => (inserts.get(*index).map(|p| &p.message), true),
-            Outcome::Duplicate(id) => (duplicates.get(id), true),
+            Outcome::Stored(index) => (inserted(index), false),
+            Outcome::Repeated(index) => (inserted(index), true),
+            Outcome::Duplicate(id) => (duplicates.get(id).map(|(m, same)| (m, *same)), true),
             Outcome::Refused(refusal) => {
                 answers.push(Err(refusal.clone().into()));
                 continue;
@@ -253,31 +256,40 @@ async fn answers(
                 continue;
             }
         };
-        let message = message
-            .cloned()
-            .ok_or_else(|| nonsense("a message went missing"))?;
-        answers.push(Ok(Appended { message, duplicate }));
+        let (message, is_as_sent) = message.ok_or_else(|| nonsense("a message went missing"))?;
+        answers.push(Ok(Appended {
+            message: message.clone(),
+            duplicate,
+            is_as_sent,
+        }));
     }
     Ok(answers)
 }
 
-const BY_IDS: Statement = Statement {
+#[derive(FromRow)]
+struct DuplicateRow {
+    #[sqlx(flatten)]
+    message: MessageRow,
+    created_rev: i64,
+}
+
+pub(crate) const BY_IDS: Statement = Statement {
     postgres: concat!(
         "select ",
         message_columns!(),
-        " from messages x where x.id = any($1)"
+        ", x.created_rev from messages x where x.id = any($1)"
     ),
     sqlite: concat!(
         "select ",
         message_columns!(),
-        " from messages x where x.id in (select value from json_each($1))"
+        ", x.created_rev from messages x where x.id in (select value from json_each($1))"
     ),
 };
 
 async fn duplicates(
     session: &mut Session,
     outcomes: &[Outcome],
-) -> Result<HashMap<MessageId, Message>, Failure> {
+) -> Result<HashMap<MessageId, (Message, bool)>, Failure> {
     let ids: Vec<MessageId> = outcomes
         .iter()
         .filter_map(|outcome| match outcome {
@@ -288,17 +300,38 @@ async fn duplicates(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<MessageRow> = session.all(&BY_IDS, args![ids.as_slice()]).await?;
-    let messages: Vec<Message> = objects(rows)?;
-    Ok(messages
-        .into_iter()
-        .map(|message| (message.id, message))
-        .collect())
+    let rows: Vec<DuplicateRow> = session.all(&BY_IDS, args![ids.as_slice()]).await?;
+    let duplicate = |row: DuplicateRow| {
+        let message = Message::try_from(row.message)?;
+        let is_as_sent = message.rev == row.created_rev;
+        Ok((message.id, (message, is_as_sent)))
+    };
+    rows.into_iter().map(duplicate).collect()
 }
 
 async fn archived(session: &mut Session, item: &NewMessage) -> Result<StoreError, Failure> {
     let view = conversations::view_in(session, &item.sender, item.conversation).await?;
+    if view.is_none() && item.kind == MessageType::System {
+        return as_seen_from_outside(session, item).await;
+    }
     Ok(view
         .map_or(Refusal::NotMember, |view| Refusal::Archived(Box::new(view)))
+        .into())
+}
+
+/// For the service, which is no member.
+async fn as_seen_from_outside(
+    session: &mut Session,
+    item: &NewMessage,
+) -> Result<StoreError, Failure> {
+    let head = sync::head(session, &item.sender.organization, item.conversation).await?;
+    Ok(head
+        .map_or(Refusal::NoConversation, |conversation| {
+            Refusal::Archived(Box::new(ConversationView {
+                conversation,
+                unread_count: 0,
+                my_role: Role::ReadOnly,
+            }))
+        })
         .into())
 }

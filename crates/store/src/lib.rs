@@ -2,8 +2,8 @@
 //!
 //! Both databases share everything but their dialect: a `database::Statement` holds a query for
 //! each (mostly the same one), a `database::Session` runs it, and the files named for what they do
-//! (`conversations`, `several`, `altering`, `messages`, `batch`, `amend`, `receipts`, `presence`, `sync`,
-//! `revocations`) hold the rules, once.
+//! (`conversations`, `several`, `altering`, `messages`, `batch`, `amend`, `reactions`, `receipts`, `presence`,
+//! `revocations`, `search`, `statistics`, `sync`, `unread`) hold the rules, once.
 //! `postgres` and `sqlite` hold what is particular to each.
 //!
 //! `seq` and `rev` have no gap because whoever wants the next one locks the conversation's row
@@ -39,16 +39,20 @@ mod postgres;
 mod presence;
 mod prober;
 mod queue;
+mod reactions;
 mod receipts;
 mod requests;
 mod retry;
 mod revocations;
 mod rows;
 mod schema;
+mod search;
 mod several;
 mod sqlite;
+mod statistics;
 mod store;
 mod sync;
+mod unread;
 mod values;
 
 use std::fmt;

@@ -84,3 +84,22 @@ pub(crate) async fn history(
     }
     Ok(messages)
 }
+
+const REPLIES: Statement = Statement::both(concat!(
+    "select ",
+    message_columns!(),
+    " from messages x where x.organization_id = $1 and x.thread_root_id = $2 and x.seq > $3 \
+     order by x.seq limit $4"
+));
+
+pub(crate) async fn replies(
+    database: &Database,
+    organization: &OrganizationId,
+    root: MessageId,
+    after_seq: i64,
+    limit: i64,
+) -> Result<Vec<Message>, Failure> {
+    let args = args![organization, root, after_seq, limit];
+    let rows: Vec<MessageRow> = database.read().await?.all(&REPLIES, args).await?;
+    objects(rows)
+}

@@ -14,6 +14,7 @@ use crate::Options;
 use crate::failure::Failure;
 use crate::plan::{Head, Planned};
 use crate::rows::FactRow;
+use crate::search::vector;
 use crate::values::{Arg, moment};
 
 /// How long a call may wait for a connection.
@@ -80,6 +81,7 @@ pub(crate) fn bind(args: Vec<Arg>) -> Result<PgArguments, sqlx::Error> {
                 Err(error) => Err(error.into()),
             },
             Arg::Object(object) => bound.add(Json(object)),
+            Arg::Json(value) => bound.add(Json(value)),
             Arg::Ids(ids) => bound.add(ids),
             Arg::Texts(texts) => bound.add(texts),
         }
@@ -138,14 +140,15 @@ pub(crate) async fn facts(
 const INSERT: &str = "\
 insert into messages (id, organization_id, conversation_id, seq, rev, created_rev, sender_id,
                       type, content, reply_to, thread_root_id, metadata, client_message_id,
-                      created_at, sender_socket)
+                      created_at, sender_socket, search)
 select id, organization_id, conversation_id, seq, rev, rev, sender_id, type, content, reply_to,
-       thread_root_id, metadata, client_message_id, created_at, sender_socket
+       thread_root_id, metadata, client_message_id, created_at, sender_socket,
+       search::tsvector
 from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[],
             $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::jsonb[], $12::text[],
-            $13::timestamptz[], $14::text[])
+            $13::timestamptz[], $14::text[], $15::text[])
      as i (id, organization_id, conversation_id, seq, rev, sender_id, type, content, reply_to,
-           thread_root_id, metadata, client_message_id, created_at, sender_socket)";
+           thread_root_id, metadata, client_message_id, created_at, sender_socket, search)";
 
 /// Inserts all of these messages with one statement.
 pub(crate) async fn insert(
@@ -175,6 +178,7 @@ pub(crate) async fn insert(
         .bind(column(planned, |p| p.message.client_message_id.as_deref()))
         .bind(created_at)
         .bind(column(planned, |p| p.socket.as_deref()))
+        .bind(column(planned, |p| vector(&p.message)))
         .execute(connection)
         .await?;
     Ok(())

@@ -13,6 +13,15 @@ struct MarksRow {
     delivered_seq: i64,
     read_seq: i64,
     unread_count: i64,
+    member_count: i64,
+}
+
+/// Of the conversation of a row of `members`.
+macro_rules! member_count {
+    () => {
+        "(select h.member_count from conversations h where h.id = members.conversation_id) \
+         as member_count"
+    };
 }
 
 impl MarksRow {
@@ -22,6 +31,7 @@ impl MarksRow {
             read_seq: self.read_seq,
             unread_count: self.unread_count,
             moved,
+            member_count: self.member_count,
         }
     }
 }
@@ -37,7 +47,8 @@ macro_rules! when_it_moves {
             $mark,
             " < $4 returning delivered_seq, read_seq, ",
             unread_count!("members"),
-            " as unread_count"
+            " as unread_count, ",
+            member_count!()
         )
     };
 }
@@ -89,7 +100,8 @@ const SEEN: Statement = Statement::both(concat!(
      where organization_id = $1 and conversation_id = $2 and user_id = $3 \
      and left_at is null returning delivered_seq, read_seq, ",
     unread_count!("members"),
-    " as unread_count"
+    " as unread_count, ",
+    member_count!()
 ));
 
 /// Why nothing moved: there is nothing to move, or the watermark is there already.
@@ -108,24 +120,4 @@ async fn stay(session: &mut Session, advance: &Advance) -> Result<Advanced, Fail
     let args = args![organization, advance.conversation, user, advance.at];
     let row: Option<MarksRow> = session.first(&SEEN, args).await?;
     Ok(row.ok_or(Refusal::NotMember)?.advanced(false))
-}
-
-#[derive(FromRow)]
-struct TotalRow {
-    total: i64,
-}
-
-const TOTAL_UNREAD: Statement = Statement::both(
-    "select count(*) as total \
-     from members m \
-     join conversations c on c.id = m.conversation_id and c.status = 'active' \
-     join messages u on u.conversation_id = m.conversation_id and u.seq > m.read_seq \
-     where m.organization_id = $1 and m.user_id = $2 and m.left_at is null \
-     and c.organization_id = $1 and u.sender_id <> m.user_id and u.deleted_at is null",
-);
-
-pub(crate) async fn total_unread(database: &Database, viewer: &Viewer) -> Result<i64, Failure> {
-    let args = args![&viewer.organization, &viewer.user];
-    let row: Option<TotalRow> = database.read().await?.first(&TOTAL_UNREAD, args).await?;
-    Ok(row.map_or(0, |row| row.total))
 }

@@ -1,11 +1,12 @@
 //! Rows as they come from the database, and the objects that they are.
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use sqlx::FromRow;
 use sqlx::types::Json;
 use switchboard_protocol::{
     Context, Conversation, ConversationId, ConversationStatus, ConversationView, Kind, Member,
-    Message, MessageId, MessageType, OrganizationId, Role, UserId,
+    Message, MessageId, MessageType, OrganizationId, Reaction, Role, UserId,
 };
 
 use crate::failure::{Failure, nonsense};
@@ -31,21 +32,34 @@ macro_rules! message_columns {
     () => {
         "x.id, x.conversation_id, x.seq, x.rev, x.version, x.sender_id, x.type, x.content, \
          x.reply_to, x.thread_root_id, x.metadata, x.client_message_id, x.created_at, \
-         x.edited_at, x.deleted_at"
+         x.edited_at, x.deleted_at, x.reactions"
     };
 }
-/// What a member has not read: others' messages after the watermark that are not tombstones. Takes
-/// what the statement calls the table `members`.
+/// What a member has not read: others' messages after the watermark that are not tombstones. `seq` has
+/// no gap, so it is everything after it but one's own and the tombstones, which are few: nothing that
+/// is unread is looked at. Takes what the statement calls the table `members`.
 macro_rules! unread_count {
     ($members:literal) => {
         concat!(
-            "(select count(*) from messages u where u.conversation_id = ",
+            "((select h.last_seq from conversations h where h.id = ",
+            $members,
+            ".conversation_id) - ",
+            $members,
+            ".read_seq - (select count(*) from messages u where u.organization_id = ",
+            $members,
+            ".organization_id and u.sender_id = ",
+            $members,
+            ".user_id and u.conversation_id = ",
             $members,
             ".conversation_id and u.seq > ",
             $members,
-            ".read_seq and u.sender_id <> ",
+            ".read_seq) - (select count(*) from messages u where u.conversation_id = ",
             $members,
-            ".user_id and u.deleted_at is null)"
+            ".conversation_id and u.seq > ",
+            $members,
+            ".read_seq and u.deleted_at is not null and u.sender_id <> ",
+            $members,
+            ".user_id))"
         )
     };
 }
@@ -164,12 +178,32 @@ pub(crate) struct MessageRow {
     created_at: Moment,
     edited_at: Option<Moment>,
     deleted_at: Option<Moment>,
+    reactions: Json<Vec<ReactionRow>>,
+}
+
+/// How a reaction is kept.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReactionRow {
+    emoji: String,
+    user_ids: Vec<UserId>,
+}
+
+/// What is kept of reactions.
+pub(crate) fn kept(reactions: &[Reaction]) -> Value {
+    let kept = reactions
+        .iter()
+        .map(|one| json!({"emoji": one.emoji, "userIds": one.user_ids}));
+    kept.collect()
 }
 
 impl TryFrom<MessageRow> for Message {
     type Error = Failure;
 
     fn try_from(row: MessageRow) -> Result<Self, Failure> {
+        // A node that knows nothing of reactions leaves them on a tombstone.
+        let kept = row.reactions.0.into_iter();
+        let kept = kept.filter(|_| row.deleted_at.is_none());
         Ok(Self {
             id: MessageId(row.id.0),
             conversation_id: ConversationId(row.conversation_id.0),
@@ -182,7 +216,13 @@ impl TryFrom<MessageRow> for Message {
             reply_to: row.reply_to.map(|id| MessageId(id.0)),
             thread_root_id: row.thread_root_id.map(|id| MessageId(id.0)),
             attachments: Vec::new(),
-            reactions: Vec::new(),
+            reactions: kept
+                .map(|kept| Reaction {
+                    emoji: kept.emoji,
+                    count: kept.user_ids.len() as i64,
+                    user_ids: kept.user_ids,
+                })
+                .collect(),
             metadata: row.metadata.0,
             client_message_id: row.client_message_id,
             created_at: row.created_at.0,

@@ -1,6 +1,8 @@
 //! The schema: bringing it up to date, and saying whether it is.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{ConnectOptions, Connection, FromRow, PgConnection, SqliteConnection};
@@ -9,7 +11,13 @@ use switchboard_messaging::store::{StoreError, StoreResult};
 use crate::failure::judge;
 use crate::{Backend, postgres, sqlite};
 
-static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+/// Its own lock is a statement that waits, and `create index concurrently` waits for statements: two
+/// processes that migrate would wait for each other.
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("../../migrations/postgres");
+    migrator.set_locking(false);
+    migrator
+});
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// How a database's schema compares with what this binary was built for.
@@ -31,6 +39,7 @@ pub async fn migrate(url: &str) -> StoreResult<Vec<String>> {
     match Backend::of(url)? {
         Backend::Postgres => {
             let mut connection = connect_postgres(url).await?;
+            lock(&mut connection).await.map_err(|error| judge(&error))?;
             let done = POSTGRES.run_direct(None, &mut connection, false).await;
             close(connection).await;
             done
@@ -45,6 +54,25 @@ pub async fn migrate(url: &str) -> StoreResult<Vec<String>> {
     }
     .map_err(migration_failed)?;
     Ok(before)
+}
+
+/// Key of the advisory lock of whoever migrates: "switchbd".
+const LOCK: i64 = 0x7377_6974_6368_6264;
+/// Pause before it is asked for again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Waits until nobody else migrates; the lock goes with the connection.
+async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
+    loop {
+        let taken: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
+            .bind(LOCK)
+            .fetch_one(&mut *connection)
+            .await?;
+        if taken {
+            return Ok(());
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 /// Names of the migrations that [`migrate`] would apply now; changes nothing.
@@ -75,7 +103,7 @@ pub async fn schema_state(url: &str) -> StoreResult<SchemaState> {
 
 fn migrator(backend: Backend) -> &'static Migrator {
     match backend {
-        Backend::Postgres => &POSTGRES,
+        Backend::Postgres => LazyLock::force(&POSTGRES),
         Backend::Sqlite => &SQLITE,
     }
 }

@@ -10,13 +10,14 @@ use sqlx::sqlite::{
 use sqlx::types::Json;
 use sqlx::{Arguments, SqliteConnection};
 use switchboard_messaging::store::{NewMessage, StoreError, StoreResult};
-use switchboard_protocol::Timestamp;
+use switchboard_protocol::{Message, OrganizationId, Timestamp};
 
 use crate::Options;
 use crate::database::Database;
 use crate::failure::{Failure, judge};
 use crate::plan::{Head, Planned};
 use crate::rows::FactRow;
+use crate::search::joined;
 use crate::values::Arg;
 
 /// Most connections that read; more would only wait for the same few cores.
@@ -75,6 +76,7 @@ pub(crate) fn bind(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::Error> {
             Arg::Int(number) => bound.add(number),
             Arg::Time(at) => bound.add(at.map(Timestamp::as_millis)),
             Arg::Object(object) => bound.add(Json(object)),
+            Arg::Json(value) => bound.add(Json(value)),
             Arg::Ids(ids) => bound.add(json!(ids).to_string()),
             Arg::Texts(texts) => bound.add(json!(texts).to_string()),
         }
@@ -166,8 +168,40 @@ pub(crate) async fn insert(
         .collect();
     sqlx::query(INSERT)
         .bind(Json(rows))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    let words: Vec<Value> = planned
+        .iter()
+        .map(|planned| searched(&planned.organization, &planned.message))
+        .collect();
+    index(connection, words).await
+}
+
+/// What a message is found by, as [`index`] takes it.
+pub(crate) fn searched(organization: &OrganizationId, message: &Message) -> Value {
+    json!([message.id, organization, joined(&message.content)])
+}
+
+const SEARCHABLE: &str = "\
+insert into searchable (message_id, organization_id)
+select value ->> 0, value ->> 1 from json_each($1) where true
+on conflict (message_id) do nothing";
+const WORDS: &str = "\
+insert or replace into message_words (rowid, words)
+select s.id, value ->> 2 from json_each($1) join searchable s on s.message_id = value ->> 0";
+
+/// Writes what messages are found by, in place of what they were found by before.
+pub(crate) async fn index(
+    connection: &mut SqliteConnection,
+    searched: Vec<Value>,
+) -> Result<(), Failure> {
+    let searched = Json(searched);
+    for statement in [SEARCHABLE, WORDS] {
+        sqlx::query(statement)
+            .bind(&searched)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 

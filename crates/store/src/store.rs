@@ -12,8 +12,9 @@ use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Alteration, Altered, Appended, Change, Created, Deleted, Deletion, Edit,
-    Head, ListPage, Membership, NewConversation, NewMessage, PresenceRecord, QueueStore,
-    RequestStore, Sight, StoreError, StoreResult, SyncPage, Viewer,
+    FoundPage, Head, ListPage, Membership, NewConversation, NewMessage, PresenceRecord, QueueStore,
+    Reach, React, Reacted, RequestStore, SearchPage, Sight, Statistics, StoreError, StoreResult,
+    SyncPage, UnreadOf, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
@@ -29,7 +30,8 @@ use crate::failure::Failure;
 use crate::group_commit::GroupCommit;
 use crate::retry::retried;
 use crate::{
-    altering, amend, conversations, messages, presence, receipts, revocations, several, sync,
+    altering, amend, conversations, messages, presence, reactions, receipts, revocations, search,
+    several, statistics, sync, unread,
 };
 
 /// A [`Store`] over either database.
@@ -237,8 +239,26 @@ impl Store for SqlStore {
     }
 
     async fn total_unread(&self, viewer: &Viewer) -> StoreResult<i64> {
-        let work = receipts::total_unread(&self.database, viewer);
+        let work = unread::total(&self.database, viewer);
         self.timed("total_unread", work).await
+    }
+
+    async fn unread_of(
+        &self,
+        organization: &OrganizationId,
+        pairs: &[(UserId, ConversationId)],
+    ) -> StoreResult<Vec<UnreadOf>> {
+        let work = unread::of_pairs(&self.database, organization, pairs);
+        self.timed("unread_of", work).await
+    }
+
+    async fn all_unread_of(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<UnreadOf>> {
+        let work = unread::all_of(&self.database, organization, users);
+        self.timed("all_unread_of", work).await
     }
 
     async fn append(&self, new: NewMessage) -> StoreResult<Appended> {
@@ -254,6 +274,11 @@ impl Store for SqlStore {
     async fn delete(&self, deletion: Deletion) -> StoreResult<Deleted> {
         let work = retried(|| amend::delete(&self.database, &deletion));
         self.timed("delete", work).await
+    }
+
+    async fn react(&self, react: React) -> StoreResult<Reacted> {
+        let work = retried(|| reactions::react(&self.database, &react));
+        self.timed("react", work).await
     }
 
     async fn message(
@@ -283,6 +308,47 @@ impl Store for SqlStore {
     ) -> StoreResult<Vec<Message>> {
         let work = messages::history(&self.database, organization, conversation, window, limit);
         self.timed("history", work).await
+    }
+
+    async fn replies(
+        &self,
+        organization: &OrganizationId,
+        root: MessageId,
+        after_seq: i64,
+        limit: i64,
+    ) -> StoreResult<Vec<Message>> {
+        let work = messages::replies(&self.database, organization, root, after_seq, limit);
+        self.timed("replies", work).await
+    }
+
+    async fn search(&self, page: SearchPage) -> StoreResult<FoundPage> {
+        let work = search::search(&self.database, &page);
+        self.timed("search", work).await
+    }
+
+    async fn index_messages(&self, limit: i64) -> StoreResult<usize> {
+        let work = retried(|| search::index_messages(&self.database, limit));
+        self.timed("index_messages", work).await
+    }
+
+    async fn reach(
+        &self,
+        organization: &OrganizationId,
+        message: &Message,
+        limit: i64,
+    ) -> StoreResult<Reach> {
+        let work = statistics::reach(&self.database, organization, message, limit);
+        self.timed("reach", work).await
+    }
+
+    async fn statistics(
+        &self,
+        viewer: &Viewer,
+        conversation: Option<ConversationId>,
+        since: Timestamp,
+    ) -> StoreResult<Statistics> {
+        let work = statistics::statistics(&self.database, viewer, conversation, since);
+        self.timed("statistics", work).await
     }
 
     async fn sync(

@@ -2,7 +2,9 @@
 
 use sqlx::FromRow;
 use switchboard_messaging::store::{Change, Refusal, SyncPage};
-use switchboard_protocol::server_events::{ConversationChanged, MemberChanged, MessageChanged};
+use switchboard_protocol::server_events::{
+    ConversationChanged, MemberChanged, MessageChanged, ReactionChanged,
+};
 use switchboard_protocol::{
     Conversation, ConversationId, Message, OrganizationId, Receipt, ServerEvent, UserId,
 };
@@ -71,7 +73,7 @@ pub(crate) async fn page(
     })
 }
 
-async fn head(
+pub(crate) async fn head(
     session: &mut Session,
     organization: &OrganizationId,
     conversation: ConversationId,
@@ -170,6 +172,9 @@ struct ChangeRow {
     change_rev: i64,
     change_kind: String,
     maker: Option<String>,
+    /// Who made it and with which emoji, for reactions.
+    changed_by: Option<String>,
+    emoji: Option<String>,
 }
 
 /// New messages are found by the rev that they began with: the first part has those that nobody
@@ -177,18 +182,19 @@ struct ChangeRow {
 const CHANGES: Statement = Statement::both(concat!(
     "select ",
     message_columns!(),
-    ", x.rev as change_rev, 'message_new' as change_kind, x.sender_socket as maker \
+    ", x.rev as change_rev, 'message_new' as change_kind, x.sender_socket as maker, \
+     cast(null as text) as changed_by, cast(null as text) as emoji \
      from messages x \
      where x.organization_id = $1 and x.conversation_id = $2 and x.rev > $3 and x.rev <= $4 \
      and x.created_rev = x.rev \
      union all select ",
     message_columns!(),
-    ", x.created_rev, 'message_new', x.sender_socket from messages x \
+    ", x.created_rev, 'message_new', x.sender_socket, null, null from messages x \
      where x.organization_id = $1 and x.conversation_id = $2 and x.created_rev > $3 \
      and x.created_rev <= $4 and x.created_rev <> x.rev \
      union all select ",
     message_columns!(),
-    ", h.rev, h.kind, h.socket from changes h join messages x on x.id = h.message_id \
+    ", h.rev, h.kind, h.socket, h.user_id, h.emoji from changes h join messages x on x.id = h.message_id \
      where h.organization_id = $1 and h.conversation_id = $2 and h.rev > $3 and h.rev <= $4 \
      order by change_rev"
 ));
@@ -318,17 +324,39 @@ fn conversation_change(head: &Conversation, row: ConversationChangeRow) -> Resul
 
 fn message_change(row: ChangeRow) -> Result<Change, Failure> {
     let (rev, maker) = (row.change_rev, row.maker);
-    let message = MessageChanged::of(Message {
+    let reaction = (row.changed_by, row.emoji);
+    let message = Message {
         rev,
         ..Message::try_from(row.message)?
-    });
-    let event = match row.change_kind.as_str() {
+    };
+    let kind = row.change_kind.as_str();
+    if let "message_reacted" | "message_unreacted" = kind {
+        let added = kind == "message_reacted";
+        let event = reacted(message, reaction, added)?;
+        return Ok(Change { rev, event, maker });
+    }
+    let message = MessageChanged::of(message);
+    let event = match kind {
         "message_new" => ServerEvent::MessageNew(message),
         "message_edited" => ServerEvent::MessageEdited(message),
         "message_deleted" => ServerEvent::MessageDeleted(message),
         kind => return Err(unknown(kind)),
     };
     Ok(Change { rev, event, maker })
+}
+
+fn reacted(
+    message: Message,
+    (by, emoji): (Option<String>, Option<String>),
+    added: bool,
+) -> Result<ServerEvent, Failure> {
+    let by = by.ok_or_else(|| nonsense("a reaction of nobody"))?;
+    Ok(ServerEvent::MessageReaction(Box::new(ReactionChanged {
+        message,
+        user_id: user(&by)?,
+        emoji: emoji.ok_or_else(|| nonsense("a reaction without an emoji"))?,
+        added,
+    })))
 }
 
 fn unknown(kind: &str) -> Failure {

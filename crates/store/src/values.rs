@@ -85,6 +85,7 @@ pub(crate) enum Arg {
     Int(i64),
     Time(Option<Timestamp>),
     Object(Map<String, Value>),
+    Json(Value),
     Ids(Vec<Uuid>),
     Texts(Vec<String>),
 }
@@ -118,5 +119,8 @@ arg_from! {
     &[ConversationId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());
     &[MessageId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());
     &[QueuedEventId] => |ids| Self::Ids(ids.iter().map(|id| id.0).collect());
+    Option<ConversationId> => |id| Self::Id(id.map(|id| id.0));
+    Value => |value| Self::Json(value);
+    Vec<String> => |texts| Self::Texts(texts);
     &[UserId] => |names| Self::Texts(names.iter().map(|name| name.as_str().to_owned()).collect());
 }

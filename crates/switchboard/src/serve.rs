@@ -25,7 +25,7 @@ use switchboard_config::{Environment, Loaded, Settings};
 use switchboard_forward::Route;
 use switchboard_gateway::Gateway;
 use switchboard_messaging::draining::DrainWindow;
-use switchboard_messaging::{Clock, Live, Messaging, SystemClock};
+use switchboard_messaging::{Clock, Live, Messaging, SystemClock, searchable};
 use switchboard_socketio::{Io, listen};
 use switchboard_telemetry::{LogControl, Metrics};
 use tokio::net::TcpListener;
@@ -151,6 +151,8 @@ async fn start(
     let keeper = keeper::Keeper::new(health.clone(), known, gateway.io(), metrics.clone());
     keeper.keep_place().await;
     tasks.spawn(keeper.run(stop.clone()));
+    let store = Arc::clone(&messaging.store);
+    tasks.spawn(searchable::fill_in(store, stop.clone()));
 
     // 5. The listeners: probes first, then the public.
     let origins = Live::new(origins::Origins::new(&settings));

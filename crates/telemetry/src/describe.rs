@@ -172,6 +172,11 @@ pub const METRICS: &[MetricInfo] = &[
         "Events from other nodes that had been delivered before.",
     ),
     counter(
+        names::UNREAD_DRIFT_TOTAL,
+        &[],
+        "Users of whom other unread counts were noted than the database has; they were repaired.",
+    ),
+    counter(
         names::RATE_LIMITED_TOTAL,
         &["event"],
         "Calls that were refused for their frequency.",

@@ -36,6 +36,8 @@ pub const RECOVERIES_TOTAL: &str = "switchboard_recoveries_total";
 pub const GAPS_REPAIRED_TOTAL: &str = "switchboard_gaps_repaired_total";
 /// Counter: events that had been delivered before.
 pub const DUPLICATES_DROPPED_TOTAL: &str = "switchboard_duplicates_dropped_total";
+/// Counter: users of whom other unread counts were noted than the database has.
+pub const UNREAD_DRIFT_TOTAL: &str = "switchboard_unread_drift_total";
 /// Counter `{event}`: calls refused for their frequency.
 pub const RATE_LIMITED_TOTAL: &str = "switchboard_rate_limited_total";
 /// Counter `{reason}`: tokens refused.

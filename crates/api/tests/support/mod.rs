@@ -15,6 +15,7 @@ use switchboard_messaging::bridges::Bridges;
 use switchboard_messaging::hub::{Device, NodeInfo, PresenceChange};
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::{PresenceService, PresenceTimes};
+use switchboard_messaging::receipts::ReceiptService;
 use switchboard_messaging::store::{NewConversation, Viewer};
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
@@ -96,7 +97,9 @@ async fn messaging(folder: &TempDir, rates: RateTable) -> Messaging {
         idle_after: Duration::ZERO,
         history: Duration::ZERO,
     };
+    let receipts = ReceiptService::new(Arc::clone(&hub), Arc::clone(&clock), owner.clone());
     Messaging {
+        receipts,
         presence: PresenceService::new(parts, Arc::clone(&clock), times, owner.clone()),
         typing: TypingService::new(Arc::clone(&hub), Arc::clone(&clock), second, owner.clone()),
         store,

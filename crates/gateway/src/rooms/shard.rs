@@ -40,6 +40,8 @@ pub(super) enum Message {
     Doubt,
     /// An event of one socket, which says where it stands.
     Tell(Socket, Packet),
+    /// The same of several sockets.
+    TellAll(Vec<(Socket, Packet)>),
     /// Keep what happens in these rooms, and say when they are live.
     Hold {
         serial: u64,
@@ -166,6 +168,11 @@ impl Shard {
             Message::Event(event) => self.event(*event).await,
             Message::Doubt => {}
             Message::Tell(socket, packet) => self.tell(&socket, &packet),
+            Message::TellAll(all) => {
+                for (socket, packet) in &all {
+                    self.tell(socket, packet);
+                }
+            }
             Message::Hold {
                 serial,
                 channels,

@@ -8,6 +8,7 @@ mod registry;
 mod roster;
 mod sessions;
 pub(crate) mod typing;
+mod unread;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +50,7 @@ struct State {
     sessions: sessions::Shelf,
     presence: presence::Users,
     typing: typing::Notes,
+    unread: unread::Books,
     buckets: buckets::Shelf,
     registry: registry::Leases,
 }

@@ -9,25 +9,54 @@ use switchboard_messaging::hub::{Channel, HubResult, TypingBook};
 use switchboard_protocol::{Timestamp, UserId};
 
 use super::MemoryHub;
-use crate::TYPING_LINGERS;
+use crate::{MOST_TYPING, TYPING_LINGERS};
 
-/// Until when each note counts.
+/// Since when each types, and until when that counts.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    until: HashMap<(Channel, UserId), Timestamp>,
+    notes: HashMap<(Channel, UserId), Note>,
     sweep_at: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    since: Timestamp,
+    until: Timestamp,
 }
 
 impl Notes {
     /// Notes that somebody types; `true` when it is news.
     pub(crate) fn start(&mut self, who: (Channel, UserId), now: Timestamp, ttl: Duration) -> bool {
-        if self.until.len() >= self.sweep_at {
-            self.until
-                .retain(|_, until| until.plus(TYPING_LINGERS) > now);
-            self.sweep_at = (self.until.len() * 2).max(1_024);
+        if self.notes.len() >= self.sweep_at {
+            self.notes
+                .retain(|_, note| note.until.plus(TYPING_LINGERS) > now);
+            self.sweep_at = (self.notes.len() * 2).max(1_024);
         }
-        let before = self.until.insert(who, now.plus(ttl));
-        before.is_none_or(|until| until <= now)
+        let until = now.plus(ttl);
+        let news = Note { since: now, until };
+        let note = self.notes.entry(who).or_insert(Note {
+            until: Timestamp::default(),
+            ..news
+        });
+        let is_news = note.until <= now;
+        *note = if is_news {
+            news
+        } else {
+            Note { until, ..*note }
+        };
+        is_news
+    }
+
+    /// Who types there, those who began first before the others.
+    pub(crate) fn users(&self, channel: &Channel, now: Timestamp) -> Vec<(UserId, Timestamp)> {
+        let there = self.notes.iter();
+        let there = there.filter(|((at, _), note)| at == channel && note.until > now);
+        let mut users: Vec<_> = there
+            .map(|((_, user), note)| (user.clone(), note.since))
+            .collect();
+        users.sort_by(|(a, a_since), (b, b_since)| (a_since, a).cmp(&(b_since, b)));
+        users.truncate(MOST_TYPING);
+        users
     }
 
     /// Notes that somebody stopped; `true` when it is news.
@@ -37,13 +66,10 @@ impl Notes {
         now: Timestamp,
         only_expired: bool,
     ) -> bool {
-        match self.until.entry(who) {
+        match self.notes.entry(who) {
             Entry::Vacant(_) => false,
-            Entry::Occupied(note) if only_expired && *note.get() > now => false,
-            Entry::Occupied(note) => {
-                let until = note.remove();
-                until.plus(TYPING_LINGERS) > now
-            }
+            Entry::Occupied(note) if only_expired && note.get().until > now => false,
+            Entry::Occupied(note) => note.remove().until.plus(TYPING_LINGERS) > now,
         }
     }
 }
@@ -70,5 +96,10 @@ impl TypingBook for MemoryHub {
         let now = self.shared.now();
         let who = (channel.clone(), user.clone());
         Ok(self.shared.lock().typing.stop(who, now, only_expired))
+    }
+
+    async fn typing_users(&self, channel: &Channel) -> HubResult<Vec<(UserId, Timestamp)>> {
+        let now = self.shared.now();
+        Ok(self.shared.lock().typing.users(channel, now))
     }
 }

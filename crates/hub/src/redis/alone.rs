@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use switchboard_messaging::hub::{Admission, Channel};
 use switchboard_messaging::{Clock, Rate};
-use switchboard_protocol::{OrganizationId, UserId};
+use switchboard_protocol::{OrganizationId, Timestamp, UserId};
 
 use crate::memory::buckets::Shelf;
 use crate::memory::typing::Notes;
@@ -87,6 +87,12 @@ impl Alone {
         let news = state.typing.stop(typist.clone(), now, only_expired);
         let was_untold = news && state.untold.remove(&typist);
         shared.map_or(news, |shared| shared || was_untold)
+    }
+
+    /// Who types, as far as this node knows.
+    pub(super) fn typing_users(&self, channel: &Channel) -> Vec<(UserId, Timestamp)> {
+        let now = self.clock.now();
+        self.lock().typing.users(channel, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

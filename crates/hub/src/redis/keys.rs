@@ -50,6 +50,19 @@ impl Keys {
         )
     }
 
+    /// Hash: since when each of them types.
+    pub(super) fn typing_since(&self, channel: &Channel) -> String {
+        self.of(
+            &channel.organization,
+            format_args!("since:{}", channel.room),
+        )
+    }
+
+    /// Hash: what a user has not read.
+    pub(super) fn unread(&self, organization: &OrganizationId, user: &UserId) -> String {
+        self.of(organization, format_args!("unread:{user}"))
+    }
+
     /// Hash: a token bucket. One with another rate is another bucket.
     pub(super) fn bucket(
         &self,
@@ -161,6 +174,8 @@ mod tests {
             keys.presence(&organization, &user),
             keys.users_of_node(&organization, user.as_str()),
             keys.typing(&channel(Room::User(user.clone()))),
+            keys.typing_since(&channel(Room::User(user.clone()))),
+            keys.unread(&organization, &user),
             keys.bus(&channel(Room::User(user.clone()))),
             keys.room(&channel(Room::User(user.clone()))),
             keys.log(&channel(Room::User(user.clone()))),
@@ -205,9 +220,9 @@ mod tests {
                 // A bucket is named by all three, a node's organizations and what there is once in an
                 // organization by one, the rest by two.
                 let same = match kind {
-                    8 => one == other,
-                    9 => one.1 == other.1,
-                    10 | 11 => one.0 == other.0,
+                    10 => one == other,
+                    11 => one.1 == other.1,
+                    12 | 13 => one.0 == other.0,
                     _ => (&one.0, &one.1) == (&other.0, &other.1),
                 };
                 prop_assert_eq!(*a == b, same, "{} and {}", a, b);
@@ -216,7 +231,7 @@ mod tests {
 
         #[test]
         fn the_hash_tag_is_always_the_organization(organization in NAME, user in NAME) {
-            let of_nodes = 9;
+            let of_nodes = 11;
             for (kind, name) in names(&organization, &user, "x").iter().enumerate() {
                 prop_assert!(kind == of_nodes || hash_tag(name) == organization);
             }

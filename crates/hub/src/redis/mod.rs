@@ -20,6 +20,7 @@ mod sessions;
 mod subscriptions;
 mod tls;
 mod typing;
+mod unread;
 mod watch;
 
 use std::fmt;

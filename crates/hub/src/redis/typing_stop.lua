@@ -1,4 +1,4 @@
--- KEYS: the room's notes, each user with when it runs out
+-- KEYS: the room's notes, each user with when it runs out; since when each types
 -- ARGV: user, '1' if only a note that ran out is to go, how long such a note lingers (ms)
 -- Returns 1 when it is news that the user does not type.
 local time = redis.call('TIME')
@@ -9,6 +9,7 @@ if not expiry or (ARGV[2] == '1' and expiry > now) then
   return 0
 end
 redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
 if expiry + ARGV[3] <= now then
   return 0
 end

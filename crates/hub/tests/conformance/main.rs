@@ -17,6 +17,7 @@ mod roster;
 mod sessions;
 mod topologies;
 mod typing;
+mod unread;
 
 /// Makes of each function a test for each implementation, and a list of all.
 macro_rules! conformance {
@@ -128,6 +129,15 @@ conformance! {
         an_expiry_is_announced_by_one,
         somebody_who_went_on_typing_is_left_alone,
         rooms_and_organizations_are_apart,
+        who_types_is_told_with_since_when,
+        of_many_who_type_the_first_are_told,
+    }
+    unread {
+        a_total_is_known_once_everything_is,
+        an_older_count_replaces_no_newer_one,
+        of_counts_that_contradict_each_other_none_is_known,
+        many_users_are_noted_at_once_in_that_order,
+        unread_counts_of_users_and_organizations_are_apart,
     }
     registry {
         lists_the_nodes_whose_lease_is_valid,

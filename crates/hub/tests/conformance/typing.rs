@@ -86,3 +86,43 @@ pub(crate) async fn rooms_and_organizations_are_apart(cluster: &impl Harness) {
     assert!(a.stops(&theirs).await);
     assert!(!a.starts(&room_of(bob()), LONG).await);
 }
+
+pub(crate) async fn who_types_is_told_with_since_when(cluster: &impl Harness) {
+    let (a, b) = (cluster.node("a").await, cluster.node("b").await);
+    let room = room_of(bob());
+    let who = async || b.hub.typing_users(&room).await.unwrap();
+    assert_eq!(who().await, []);
+    a.starts(&room, LONG).await;
+    let first = who().await;
+    assert_eq!(first[0].0, alice());
+    cluster.let_time_pass(SHORT).await;
+    b.hub.typing_start(&room, &bob(), SHORT).await.unwrap();
+    a.starts(&room, LONG).await;
+    let both = who().await;
+    assert_eq!(
+        (both.len(), &both[0]),
+        (2, &first[0]),
+        "who goes on has not begun anew"
+    );
+    assert!(both[1].1.since(both[0].1) >= SHORT.mul_f64(0.9));
+    let elsewhere = b.hub.typing_users(&room_of(alice())).await.unwrap();
+    assert_eq!(elsewhere, []);
+    cluster.let_time_pass(SHORT).await;
+    assert_eq!(who().await, first, "what ran out is not told");
+    a.stops(&room).await;
+    assert_eq!(who().await, []);
+    a.starts(&room, LONG).await;
+    assert!(who().await[0].1 > first[0].1);
+}
+
+pub(crate) async fn of_many_who_type_the_first_are_told(cluster: &impl Harness) {
+    let a = cluster.node("a").await;
+    let room = room_of(bob());
+    for n in 0..101 {
+        let user = switchboard_protocol::UserId::new(&format!("u{n:03}")).unwrap();
+        a.hub.typing_start(&room, &user, LONG).await.unwrap();
+    }
+    let who = a.hub.typing_users(&room).await.unwrap();
+    assert_eq!(who.len(), 100);
+    assert!(who.iter().all(|(user, _)| user.as_str() != "u100"));
+}

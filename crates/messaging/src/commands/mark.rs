@@ -6,8 +6,10 @@ use switchboard_protocol::server_events::ReceiptMoved;
 use switchboard_protocol::{ConversationId, ErrorObject, ServerEvent};
 
 use crate::actor::Caller;
+use crate::hub::{BusEvent, Channel, Room};
 use crate::pipeline::{Messaging, Outcome};
 use crate::publish;
+use crate::receipts::ReceiptService;
 use crate::store::{Advance, Advanced, ReceiptKind, Refusal};
 
 pub(crate) async fn delivered(
@@ -48,7 +50,7 @@ async fn advance(
     caller: &Caller,
     mark: Watermark,
     kind: ReceiptKind,
-) -> Result<(Advanced, Vec<crate::hub::BusEvent>), ErrorObject> {
+) -> Result<(Advanced, Vec<BusEvent>), ErrorObject> {
     let (viewer, at) = (caller.viewer().clone(), app.clock.now());
     let (conversation, up_to_seq) = place(app, caller, mark).await?;
     let organization = viewer.organization.clone();
@@ -76,6 +78,12 @@ async fn advance(
         ReceiptKind::Delivered => ServerEvent::MessageDelivered(receipt),
         ReceiptKind::Read => ServerEvent::MessageRead(receipt),
     };
+    if ReceiptService::gathers(moved.member_count) {
+        let room = Room::Conversation(conversation);
+        let channel = Channel { organization, room };
+        app.receipts.gather(channel, event, except);
+        return Ok((moved, Vec::new()));
+    }
     let event = publish::to_conversation(&organization, conversation, &event, except, at)?;
     Ok((moved, vec![event]))
 }

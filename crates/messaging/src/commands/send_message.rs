@@ -10,7 +10,7 @@ use crate::actor::Caller;
 use crate::hub::BusEvent;
 use crate::pipeline::{Messaging, Outcome};
 use crate::publish;
-use crate::store::NewMessage;
+use crate::store::{Appended, NewMessage};
 
 pub(crate) async fn run(
     app: &Messaging,
@@ -29,28 +29,30 @@ pub(crate) async fn run(
         client_message_id: input.client_message_id,
         at: app.clock.now(),
     };
-    let appended = app.store.append(new).await?;
+    outcome(caller, app.store.append(new).await?)
+}
+
+/// What a message that is stored comes to.
+pub(super) fn outcome(caller: &Caller, appended: Appended) -> Result<Outcome, ErrorObject> {
     let answer = SentMessage {
         message: appended.message,
         duplicate: appended.duplicate,
     };
     let data = publish::value(&answer)?;
-    let events = announcement(caller, answer.message)?;
+    let is_news = appended.is_as_sent;
+    let events = is_news.then(|| announcement(caller, answer.message));
     Ok(Outcome {
         data,
         rooms: Vec::new(),
-        events: events.into_iter().collect(),
+        events: events.transpose()?.into_iter().collect(),
     })
 }
 
 /// A repeated message is told of again: whoever stored it may have died before the others heard of
 /// it, and those who did drop what they have. One that has changed since is told of by its change.
-fn announcement(caller: &Caller, message: Message) -> Result<Option<BusEvent>, ErrorObject> {
-    if message.edited_at.is_some() || message.deleted_at.is_some() {
-        return Ok(None);
-    }
+fn announcement(caller: &Caller, message: Message) -> Result<BusEvent, ErrorObject> {
     let (conversation, at) = (message.conversation_id, message.created_at);
     let event = ServerEvent::MessageNew(MessageChanged::of(message));
     let (organization, except) = (&caller.viewer().organization, caller.socket.as_deref());
-    publish::to_conversation(organization, conversation, &event, except, at).map(Some)
+    publish::to_conversation(organization, conversation, &event, except, at)
 }

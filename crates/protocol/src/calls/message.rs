@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     CONTENT, CONVERSATION, Call, ConversationId, Decoded, Fields, Id, MessageId, MessageType,
-    Number, ShownText, Text, conversation, cursor, limit, message_id,
+    Number, Text, conversation, cursor, limit, message_id,
 };
 use crate::error::Detail;
 use crate::fields::{AnyText, Boolean, Metadata, Read, Reader, Word};
@@ -167,13 +167,43 @@ pub(super) fn unreact(fields: Fields<'_>) -> Decoded {
 
 fn reaction(mut fields: Fields<'_>) -> Result<React, Vec<Detail>> {
     let message = message_id(&mut fields);
-    let emoji = fields.required(&["emoji"], &ShownText(MAX_EMOJI));
+    let emoji = fields.required(&["emoji"], &Emoji);
     fields.done(|| {
         Some(React {
             message: message?,
             emoji: emoji?,
         })
     })
+}
+
+/// A short text that does no harm where a front end puts it, be that into HTML: one without white
+/// space, control characters, what turns the direction of writing, and what HTML gives a meaning.
+/// Emoji are made of too many characters to list, and short names such as `:+1:` are in use too.
+struct Emoji;
+
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || c.is_whitespace()
+        || matches!(c, '<' | '>' | '&' | '"' | '\'' | '`' | '\u{FEFF}')
+        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+impl Reader for Emoji {
+    type Value = String;
+
+    fn read(&self, value: &Value) -> Read<String> {
+        let emoji = Text(MAX_EMOJI).read(value)?;
+        if emoji.contains(is_harmful) {
+            return Err("must be an emoji or a short name, without spaces and <>&\"'`".to_owned());
+        }
+        Ok(emoji)
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "type": "string", "minLength": 1, "maxLength": MAX_EMOJI, "pattern": "^[^<>&\"'`]+$",
+        })
+    }
 }
 
 pub(super) fn history(mut fields: Fields<'_>) -> Decoded {
@@ -283,4 +313,47 @@ pub(super) fn typing(mut fields: Fields<'_>) -> Decoded {
             is_typing: is_typing?,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_emoji_is_short_and_harmless() {
+        for good in ["👍", "👍🏽", "👨‍👩‍👧‍👦", "❤️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", ":+1:", "+1", &"🎉".repeat(32)]
+        {
+            assert!(Emoji.read(&json!(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "<b>",
+            "&amp;",
+            "\"",
+            "'",
+            "\u{0}",
+            "\u{7f}",
+            "\n",
+            "\u{202E}x",
+            "\u{2028}",
+            &"🎉".repeat(33),
+        ] {
+            assert!(Emoji.read(&json!(bad)).is_err(), "{bad:?}");
+        }
+        assert!(Emoji.read(&json!(1)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_for_an_emoji_cannot_be_markup(text in "[<>&\"' a🎉-]{0,6}|.{0,40}") {
+            if let Ok(emoji) = Emoji.read(&json!(text)) {
+                prop_assert!(!emoji.contains(['<', '>', '&', '"', '\'', '`', ' ', '\n']));
+                prop_assert!(emoji.chars().count() <= MAX_EMOJI);
+            }
+        }
+    }
 }

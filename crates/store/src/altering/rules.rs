@@ -37,7 +37,9 @@ pub(crate) enum Step {
 pub(crate) fn steps(what: &Altering, scene: &Scene) -> Result<Vec<Step>, Refusal> {
     scene.may_try(what)?;
     let steps = match what {
-        Altering::Details { title, metadata } => vec![scene.details(title, metadata)],
+        Altering::Details { title, metadata } => {
+            vec![scene.details(title.as_ref(), metadata.as_ref())]
+        }
         Altering::Archive => vec![scene.is_active().then_some(Step::Archive)],
         Altering::Reopen => vec![(!scene.is_active()).then_some(Step::Reopen)],
         Altering::Add { users, role } => vec![scene.add(users, *role)],
@@ -81,12 +83,12 @@ impl Scene {
 
     fn details(
         &self,
-        title: &Option<Option<String>>,
-        metadata: &Option<Map<String, Value>>,
+        title: Option<&Option<String>>,
+        metadata: Option<&Map<String, Value>>,
     ) -> Option<Step> {
         let now = &self.view.conversation;
-        let title = title.as_ref().unwrap_or(&now.title);
-        let metadata = metadata.as_ref().unwrap_or(&now.metadata);
+        let title = title.unwrap_or(&now.title);
+        let metadata = metadata.unwrap_or(&now.metadata);
         (*title != now.title || *metadata != now.metadata).then(|| Step::Details {
             title: title.clone(),
             metadata: metadata.clone(),

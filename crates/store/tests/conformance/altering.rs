@@ -15,7 +15,7 @@ on_both_databases!(
     every_kind_of_change_is_read_back_as_it_was_told,
     each_new_member_takes_a_rev,
     who_is_a_member_already_stays_as_they_are,
-    who_comes_back_begins_anew_with_the_former_watermarks,
+    who_comes_back_begins_anew_where_the_conversation_stands,
     who_is_removed_is_out_of_everything,
     a_message_that_races_with_a_removal_is_before_it_or_refused,
     an_owner_gives_the_place_away_and_becomes_an_admin,
@@ -191,8 +191,8 @@ async fn each_new_member_takes_a_rev(world: World) {
         user_id: user(name),
         role: Role::ReadOnly,
         joined_at: at,
-        delivered_seq: 0,
-        read_seq: 0,
+        delivered_seq: 1,
+        read_seq: 1,
         last_seen_at: None,
         left_at: None,
     };
@@ -225,7 +225,7 @@ async fn who_is_a_member_already_stays_as_they_are(world: World) {
     assert_eq!(roles, [Role::Member, Role::Owner]);
 }
 
-async fn who_comes_back_begins_anew_with_the_former_watermarks(world: World) {
+async fn who_comes_back_begins_anew_where_the_conversation_stands(world: World) {
     let to = world.group("ann", &["ben"]).await;
     world.say("ann", to, "one").await;
     world.mark(ReceiptKind::Read, "ben", to, 1).await.unwrap();
@@ -242,7 +242,9 @@ async fn who_comes_back_begins_anew_with_the_former_watermarks(world: World) {
         (ben.role, ben.joined_at, ben.left_at),
         (Role::Member, at, None)
     );
-    assert_eq!(ben.read_seq, 1);
+    assert_eq!((ben.delivered_seq, ben.read_seq), (2, 2));
+    let view = world.store.view(&viewer("ben"), to).await.unwrap();
+    assert_eq!(view.unwrap().unread_count, 0);
     assert_eq!(back.view.unwrap().conversation.member_count, 2);
     assert_eq!(world.say("ben", to, "hello").await.rev, 7);
 }

@@ -25,6 +25,7 @@ fn marks(delivered_seq: i64, read_seq: i64, unread_count: i64, moved: bool) -> A
         read_seq,
         unread_count,
         moved,
+        member_count: 2,
     }
 }
 

@@ -121,7 +121,9 @@ impl World {
 
     pub(crate) async fn say(&self, sender: &str, to: ConversationId, content: &str) -> Message {
         let new = self.text(sender, to, content);
-        let Appended { message, duplicate } = self.store.append(new).await.unwrap();
+        let Appended {
+            message, duplicate, ..
+        } = self.store.append(new).await.unwrap();
         assert!(!duplicate);
         message
     }

@@ -16,6 +16,7 @@ use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::{PresenceService, PresenceTimes};
 use switchboard_messaging::queue::QueueRules;
+use switchboard_messaging::receipts::ReceiptService;
 use switchboard_messaging::store::QueueBounds;
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
@@ -28,6 +29,11 @@ use tokio_util::task::TaskTracker;
 
 /// Most conversations that a socket enters by itself.
 const AUTO_JOIN: i64 = 200;
+
+/// How long changes of unread counts are gathered before users are told.
+const UNREAD_WINDOW: Duration = Duration::from_millis(300);
+/// How often the noted counts of some users are compared with the database.
+const UNREAD_CHECK: Duration = Duration::from_mins(1);
 
 /// This node's name: the configured one, or the host's with something random, new at each start.
 pub(crate) fn node_id(settings: &Settings) -> String {
@@ -63,6 +69,7 @@ pub(crate) fn messaging(
     );
     let ttl = settings.presence.typing_ttl;
     let typing = TypingService::new(Arc::clone(&hub), Arc::clone(clock), ttl, owner.clone());
+    let receipts = ReceiptService::new(Arc::clone(&hub), Arc::clone(clock), owner.clone());
     Messaging {
         store,
         hub,
@@ -72,6 +79,7 @@ pub(crate) fn messaging(
         rates: Live::new(rates(settings)),
         presence,
         typing,
+        receipts,
         bridges: Bridges::new(owner),
         revocations: Revocations::new(settings.auth.revocations_kept),
     }
@@ -148,6 +156,8 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str, route: Route) 
             AllowQueryToken::Always => QueryToken::Always,
             AllowQueryToken::Never => QueryToken::Never,
         },
+        unread_window: UNREAD_WINDOW,
+        unread_check: UNREAD_CHECK,
         presence_window: settings.presence.batch_window,
         connections_per_user: settings.limits.connections_per_user as usize,
         connections_per_org: settings.limits.connections_per_org as usize,

@@ -1,6 +1,7 @@
 //! Events on their way to sockets.
 
-use switchboard_messaging::hub::{BusEvent, Channel, Room};
+use switchboard_messaging::hub::{BusEvent, Channel, Position, Room};
+use switchboard_messaging::receipts;
 use switchboard_protocol::DeliveryClass;
 use switchboard_socketio::{Packet, Socket, SocketId};
 
@@ -68,6 +69,12 @@ impl Shard {
     async fn unsequenced(&mut self, event: BusEvent) {
         if event.enters.is_some() {
             self.introduce(&event);
+        } else if let Some(receipts) = receipts::apart(&event) {
+            for receipt in &receipts {
+                // Whoever has only some of them does not have what is placed here.
+                let is_last = receipt.position == event.position;
+                self.fan_out_at(receipt, self.place_before(!is_last)).await;
+            }
         } else {
             self.fan_out(&event).await;
         }
@@ -132,7 +139,18 @@ impl Shard {
 
     /// An event that says how far its receivers have everything.
     fn placed(&self, packet: &Packet) -> Packet {
-        match self.place.position() {
+        Self::placed_at(packet, self.place_before(false))
+    }
+
+    /// The place, or the one before it.
+    fn place_before(&self, is_before: bool) -> Option<Position> {
+        let mut place = self.place.position()?;
+        place.offset = place.offset.saturating_sub(u64::from(is_before));
+        Some(place)
+    }
+
+    fn placed_at(packet: &Packet, place: Option<Position>) -> Packet {
+        match place {
             Some(position) => packet.with_offset(&position.to_string()),
             None => packet.without_certainty(),
         }
@@ -140,6 +158,10 @@ impl Shard {
 
     /// Sends an event to everybody in its room, encoded once. A large room takes several turns.
     async fn fan_out(&mut self, event: &BusEvent) -> Option<Packet> {
+        self.fan_out_at(event, self.place_before(false)).await
+    }
+
+    async fn fan_out_at(&mut self, event: &BusEvent, place: Option<Position>) -> Option<Packet> {
         let io = self.outlet.io()?;
         let packet = encode(event)?;
         let room = room_name(&event.channel);
@@ -151,7 +173,7 @@ impl Shard {
                 .await;
             (packet, reached)
         } else {
-            let packet = self.placed(&packet);
+            let packet = Self::placed_at(&packet, place);
             let reached = io.broadcast(NAMESPACE, &room, &packet, except).await;
             (packet, reached)
         };
@@ -162,6 +184,7 @@ impl Shard {
             metrics::histogram!("switchboard_fanout_latency_seconds")
                 .record(self.app.clock.now().since(event.at));
         }
+        self.outlet.unread.heard(event);
         Some(packet)
     }
 }

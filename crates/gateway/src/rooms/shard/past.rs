@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use switchboard_messaging::hub::{BusEvent, Channel, Enters, Room};
+use switchboard_messaging::receipts;
 use switchboard_protocol::{ConversationId, UserId};
 
 use super::super::resumption::Resumption;
@@ -112,7 +113,9 @@ fn read_and_kept(who: &Resumption, tail: Vec<BusEvent>) -> Vec<BusEvent> {
         offset(event).is_some_and(|offset| offset > last)
     };
     let since: Vec<BusEvent> = tail.into_iter().filter(is_new).collect();
-    who.missed.iter().cloned().chain(since).collect()
+    let gathered = who.missed.iter().cloned().chain(since);
+    let apart = |event| receipts::apart(&event).unwrap_or_else(|| vec![event]);
+    gathered.flat_map(apart).collect()
 }
 
 /// Whether the socket does not know an event already, from its own call or when it entered.

@@ -14,6 +14,7 @@ use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::{Arrival, Channel, NodeInfo, Registry, Room};
 use switchboard_messaging::limits::{Preset, RateTable};
 use switchboard_messaging::presence::{PresenceService, PresenceTimes};
+use switchboard_messaging::receipts::ReceiptService;
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
     Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemClock, SystemIds,
@@ -43,6 +44,8 @@ pub(crate) struct Setup {
     pub(crate) offline_grace: Duration,
     pub(crate) idle_after: Duration,
     pub(crate) typing_ttl: Duration,
+    pub(crate) unread_window: Duration,
+    pub(crate) unread_check: Duration,
     pub(crate) presence_window: Duration,
     pub(crate) connections_per_user: usize,
     pub(crate) connections_per_org: usize,
@@ -59,6 +62,8 @@ impl Default for Setup {
             offline_grace: Duration::from_millis(300),
             idle_after: Duration::ZERO,
             typing_ttl: Duration::from_millis(400),
+            unread_window: Duration::from_millis(100),
+            unread_check: Duration::from_hours(1),
             presence_window: Duration::from_millis(20),
             connections_per_user: 0,
             connections_per_org: 0,
@@ -331,6 +336,7 @@ fn messaging(
         setup.typing_ttl,
         owner.clone(),
     );
+    let receipts = ReceiptService::new(Arc::clone(&hub), Arc::clone(&clock), owner.clone());
     Messaging {
         store,
         hub,
@@ -340,6 +346,7 @@ fn messaging(
         rates: Live::new(setup.rates.clone()),
         presence,
         typing,
+        receipts,
         bridges: Bridges::new(owner.clone()),
         revocations: Revocations::default(),
     }
@@ -350,6 +357,8 @@ fn options(id: &str, setup: &Setup) -> GatewayOptions {
         node_id: id.to_owned(),
         cookie: None,
         query_token: QueryToken::default(),
+        unread_window: setup.unread_window,
+        unread_check: setup.unread_check,
         presence_window: setup.presence_window,
         connections_per_user: setup.connections_per_user,
         connections_per_org: setup.connections_per_org,

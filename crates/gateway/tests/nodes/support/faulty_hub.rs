@@ -6,7 +6,7 @@
 //! the others, and that is where faults happen; nothing has a place in an order. Presence, typing and
 //! buckets are shared.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,9 +19,9 @@ use switchboard_messaging::hub::{
     Admission, Arrival, Buckets, Bus, BusEvent, Channel, Claim, Headcount, Hub, HubError,
     HubResult, Missed, NodeInfo, Order, Position, PresenceAnswer, PresenceBook, PresenceChange,
     PresenceOutcome, Published, Registry, Room, Roster, SessionKey, SessionRecord, Sessions,
-    Standing, TypingBook,
+    Standing, TypingBook, UnreadBook, UnreadNote,
 };
-use switchboard_protocol::{OrganizationId, Presence, Timestamp, UserId};
+use switchboard_protocol::{ConversationId, OrganizationId, Presence, Timestamp, UserId};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -45,16 +45,18 @@ pub(crate) enum Op {
     Take,
     Presence,
     Typing,
+    Unread,
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Subscribe,
         Self::Unsubscribe,
         Self::Publish,
         Self::Take,
         Self::Presence,
         Self::Typing,
+        Self::Unread,
     ];
 }
 
@@ -102,6 +104,10 @@ pub(crate) struct FaultyHub {
     weather: Mutex<Weather>,
     held: Mutex<Vec<(Arc<Ear>, BusEvent)>>,
     failing: Mutex<HashSet<Op>>,
+    /// How often unread counts were noted.
+    pub(crate) unread_notes: AtomicUsize,
+    /// Names of the events that this node published.
+    pub(crate) published: Mutex<Vec<String>>,
     late: TaskTracker,
     /// How often it was asked how present users are.
     pub(crate) questions: AtomicUsize,
@@ -116,6 +122,8 @@ impl FaultyHub {
             weather: Mutex::new(Box::new(|_| Fate::Arrives)),
             held: Mutex::default(),
             failing: Mutex::default(),
+            unread_notes: AtomicUsize::new(0),
+            published: Mutex::default(),
             late: TaskTracker::new(),
             questions: AtomicUsize::new(0),
         })
@@ -228,6 +236,7 @@ impl Bus for FaultyHub {
     }
 
     async fn publish(&self, event: BusEvent) -> HubResult<Published> {
+        self.published.lock().unwrap().push(event.name.clone());
         self.own.hear_own(event.clone()).await;
         self.check(Op::Publish)?;
         for ear in &self.others {
@@ -379,6 +388,33 @@ impl TypingBook for FaultyHub {
     ) -> HubResult<bool> {
         self.check(Op::Typing)?;
         self.shared.typing_stop(channel, user, only_expired).await
+    }
+
+    async fn typing_users(&self, channel: &Channel) -> HubResult<Vec<(UserId, Timestamp)>> {
+        self.check(Op::Typing)?;
+        self.shared.typing_users(channel).await
+    }
+}
+
+#[async_trait]
+impl UnreadBook for FaultyHub {
+    async fn unread_note(
+        &self,
+        organization: &OrganizationId,
+        notes: &[UnreadNote],
+    ) -> HubResult<Vec<Option<i64>>> {
+        self.check(Op::Unread)?;
+        self.unread_notes.fetch_add(1, Ordering::SeqCst);
+        self.shared.unread_note(organization, notes).await
+    }
+
+    async fn unread_known(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> HubResult<Vec<Option<BTreeMap<ConversationId, i64>>>> {
+        self.check(Op::Unread)?;
+        self.shared.unread_known(organization, users).await
     }
 }
 

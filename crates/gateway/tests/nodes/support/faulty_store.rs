@@ -8,8 +8,9 @@ use switchboard_messaging::Store;
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Alteration, Altered, Appended, Change, Created, Deleted, Deletion, Edit,
-    Head, ListPage, Membership, NewConversation, NewMessage, PresenceRecord, QueueStore,
-    RequestStore, Sight, StoreError, StoreResult, SyncPage, Viewer,
+    FoundPage, Head, ListPage, Membership, NewConversation, NewMessage, PresenceRecord, QueueStore,
+    Reach, React, Reacted, RequestStore, SearchPage, Sight, Statistics, StoreError, StoreResult,
+    SyncPage, UnreadOf, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
@@ -43,6 +44,7 @@ pub(crate) struct FaultyStore {
     store: Arc<dyn Store>,
     gates: Mutex<HashMap<&'static str, Arc<Gate>>>,
     broken: Mutex<Option<(&'static str, Failure)>>,
+    calls: Mutex<HashMap<&'static str, usize>>,
 }
 
 /// How a method fails.
@@ -62,6 +64,7 @@ impl FaultyStore {
             store,
             gates,
             broken,
+            calls: Mutex::default(),
         })
     }
 
@@ -87,7 +90,13 @@ impl FaultyStore {
         *self.broken.lock().unwrap() = Some((method, failure));
     }
 
-    async fn check(&self, method: &str) -> StoreResult<()> {
+    /// How often `method` was called.
+    pub(crate) fn calls(&self, method: &str) -> usize {
+        self.calls.lock().unwrap().get(method).copied().unwrap_or(0)
+    }
+
+    async fn check(&self, method: &'static str) -> StoreResult<()> {
+        *self.calls.lock().unwrap().entry(method).or_default() += 1;
         self.pass(&format!("before {method}")).await;
         match *self.broken.lock().unwrap() {
             Some((broken, failure)) if broken == method => Err(match failure {
@@ -213,6 +222,89 @@ impl Store for FaultyStore {
         self.check("total_unread").await?;
         let answer = self.store.total_unread(viewer).await;
         self.pass("total_unread").await;
+        answer
+    }
+
+    async fn unread_of(
+        &self,
+        organization: &OrganizationId,
+        pairs: &[(UserId, ConversationId)],
+    ) -> StoreResult<Vec<UnreadOf>> {
+        self.check("unread_of").await?;
+        let answer = self.store.unread_of(organization, pairs).await;
+        self.pass("unread_of").await;
+        answer
+    }
+
+    async fn all_unread_of(
+        &self,
+        organization: &OrganizationId,
+        users: &[UserId],
+    ) -> StoreResult<Vec<UnreadOf>> {
+        self.check("all_unread_of").await?;
+        let answer = self.store.all_unread_of(organization, users).await;
+        self.pass("all_unread_of").await;
+        answer
+    }
+
+    async fn react(&self, react: React) -> StoreResult<Reacted> {
+        self.check("react").await?;
+        let answer = self.store.react(react).await;
+        self.pass("react").await;
+        answer
+    }
+
+    async fn replies(
+        &self,
+        organization: &OrganizationId,
+        root: MessageId,
+        after_seq: i64,
+        limit: i64,
+    ) -> StoreResult<Vec<Message>> {
+        self.check("replies").await?;
+        let answer = self
+            .store
+            .replies(organization, root, after_seq, limit)
+            .await;
+        self.pass("replies").await;
+        answer
+    }
+
+    async fn search(&self, page: SearchPage) -> StoreResult<FoundPage> {
+        self.check("search").await?;
+        let answer = self.store.search(page).await;
+        self.pass("search").await;
+        answer
+    }
+
+    async fn index_messages(&self, limit: i64) -> StoreResult<usize> {
+        self.check("index_messages").await?;
+        let answer = self.store.index_messages(limit).await;
+        self.pass("index_messages").await;
+        answer
+    }
+
+    async fn reach(
+        &self,
+        organization: &OrganizationId,
+        message: &Message,
+        limit: i64,
+    ) -> StoreResult<Reach> {
+        self.check("reach").await?;
+        let answer = self.store.reach(organization, message, limit).await;
+        self.pass("reach").await;
+        answer
+    }
+
+    async fn statistics(
+        &self,
+        viewer: &Viewer,
+        conversation: Option<ConversationId>,
+        since: Timestamp,
+    ) -> StoreResult<Statistics> {
+        self.check("statistics").await?;
+        let answer = self.store.statistics(viewer, conversation, since).await;
+        self.pass("statistics").await;
         answer
     }
 

@@ -1,0 +1,4 @@
+-- no-transaction
+-- Tombstones, which are not unread.
+create index concurrently if not exists messages_tombstones
+    on messages (conversation_id, seq) where deleted_at is not null;

@@ -1,0 +1,2 @@
+-- The words are an index already; the number keeps both folders alike.
+select 1;
