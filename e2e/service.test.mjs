@@ -151,6 +151,21 @@ stories("service", { env }, (story) => {
     await alice.quiet(300, "x");
   });
 
+  story("a system message is a message like any other, for those who follow the conversation", async (scene) => {
+    const { alice, bob, conversationId } = await scene.aliceAndBob();
+    const backend = new Backend(scene, { node: 1 });
+    const body = { conversationId, content: "The order was paid", metadata: { order: 7 } };
+    const { message } = await backend.ok("POST", "/service/messages", body);
+    assert.deepEqual([message.type, message.seq, message.metadata], ["system", 1, { order: 7 }]);
+    for (const member of [alice, bob]) {
+      const heard = await member.next("message:new");
+      assert.deepEqual([heard.message.id, heard.message.rev], [message.id, message.rev]);
+    }
+    const stranger = new Backend(scene, { org: `${scene.org}-x` });
+    await stranger.refused(404, "NOT_FOUND", "POST", "/service/messages", body);
+    await backend.refused(422, "VALIDATION_FAILED", "POST", "/service/messages", { ...body, content: "" });
+  });
+
   story("an organization's event reaches all of it and nobody else", async (scene) => {
     const [alice, bob] = await Promise.all([scene.connect("alice", { node: 0 }), scene.connect("bob", { node: 1 })]);
     const other = await scene.connect("alice", { org: `${scene.org}-x` });

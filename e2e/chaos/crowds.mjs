@@ -73,9 +73,11 @@ async function rollingRestart(world, { size, pace, deliveries, row }) {
     assert.equal(row.recovered, ends.length, "everybody comes back with the session");
     await crowd.hasHeardEverything();
     assert.equal(sum(spreads, ({ failures }) => failures), 0, "a node that takes nobody was tried");
-    for (const { tries } of spreads) {
+    for (const { tries, ownLagMs } of spreads) {
       const { worst, mean } = tries;
-      assert.ok(worst <= 2 * mean, `${worst} came back in a second, ${mean} in the mean: ${JSON.stringify(spreads)}`);
+      // What is due while this process stands still it does in the same moment, after it.
+      const most = (2 + ownLagMs / 1000) * mean;
+      assert.ok(worst <= most, `${worst} came back in a second, ${mean} in the mean: ${JSON.stringify(spreads)}`);
     }
     count(crowd, row);
     assert.ok(row.deliveries >= deliveries, `only ${row.deliveries} deliveries`);

@@ -62,6 +62,20 @@ stories("receipts", {}, (story) => {
     );
   });
 
+  story("a receipt may be for all that there is", async (scene) => {
+    const { alice, bob, conversationId } = await withMessages(scene, 3);
+    const all = { conversationId, all: true };
+    assert.deepEqual(await bob.ok("message:delivered", all), { deliveredSeq: 3 });
+    assert.deepEqual(await bob.ok("message:read", all), { readSeq: 3, unreadCount: 0 });
+    assert.equal((await alice.next("message:read")).upToSeq, 3);
+    await bob.refused("VALIDATION_FAILED", "message:read", { conversationId, all: false });
+    await bob.refused("VALIDATION_FAILED", "message:read", { all: true });
+    const mallory = await scene.connect("mallory");
+    await mallory.refused("FORBIDDEN", "message:read", all);
+    const eve = await scene.connect("eve", { org: "another" });
+    await eve.refused("NOT_FOUND", "message:read", all);
+  });
+
   story("a position beyond the last message is refused", async (scene) => {
     const { bob, conversationId } = await withMessages(scene, 2);
     for (const event of ["message:delivered", "message:read"]) {

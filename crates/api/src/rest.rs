@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{Method, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use switchboard_messaging::auth::{ApiKeys, Authenticator};
 use switchboard_messaging::{Live, Messaging};
 use switchboard_protocol::{ErrorCode, ErrorObject};
@@ -48,6 +48,8 @@ pub fn router(rest: Rest, prefix: &str) -> Router {
     }
     Router::new()
         .nest(prefix, routes.fallback(no_such_path))
+        // Nesting takes everything below, but this.
+        .route(&format!("{prefix}/"), any(no_such_path))
         .route("/openapi.json", get(async move || as_json(&shown)))
 }
 

@@ -410,3 +410,39 @@ async fn a_user_is_sent_away_by_a_name_that_users_may_have_and_a_short_reason() 
     );
     is_problem(&of("a%20b", Value::Null).await, 422, "VALIDATION_FAILED");
 }
+
+#[tokio::test]
+async fn a_system_message_is_stored_once_and_only_in_conversations_of_the_organization() {
+    let door = Door::open().await;
+    let id = door.group("ann", &["ben"]).await;
+    let body = json!({"conversationId": id, "content": "ben has left", "metadata": {"a": 1}});
+    let headers = [("x-api-key", KEY), ("idempotency-key", "m1")];
+    let post = async |headers: &[(&'static str, &str)], body: &Value| {
+        let body = body.to_string();
+        door.send(Method::POST, "/service/messages", headers, &body)
+            .await
+    };
+    let sent = post(&headers, &body).await;
+    assert_eq!(sent.status, StatusCode::CREATED, "{sent:?}");
+    let message = &sent.body["message"];
+    assert_eq!(
+        (&message["type"], &message["content"]),
+        (&json!("system"), &body["content"])
+    );
+    assert_eq!(
+        (&message["seq"], &message["metadata"]),
+        (&json!(1), &body["metadata"])
+    );
+    assert_eq!(post(&headers, &body).await.body, sent.body);
+    let next = post(&headers[..1], &body).await;
+    assert_eq!(next.body["message"]["seq"], 2);
+
+    is_problem(
+        &post(&[("x-api-key", OTHER_KEY)], &body).await,
+        404,
+        "NOT_FOUND",
+    );
+    for bad in [json!({}), json!({"conversationId": id, "content": " "})] {
+        is_problem(&post(&headers[..1], &bad).await, 422, "VALIDATION_FAILED");
+    }
+}

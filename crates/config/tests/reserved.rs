@@ -71,9 +71,9 @@ fn a_reserved_key_given_twice_is_one_warning_at_the_place_that_wins() {
 
 #[rstest]
 #[case::list("[attachments]\nallowed_types = [\"image/png\"]\n")]
-#[case::table("[auth.api_keys]\nfirst = \"x\"\n")]
-#[case::list_of_tables("[[auth.api_keys]]\nname = \"first\"\n")]
-#[case::nested_table("[auth.api_keys.first]\nkey = \"x\"\n")]
+#[case::table("[attachments.allowed_types]\nfirst = \"x\"\n")]
+#[case::list_of_tables("[[attachments.allowed_types]]\nname = \"first\"\n")]
+#[case::nested_table("[attachments.allowed_types.first]\nkey = \"x\"\n")]
 fn a_reserved_key_may_hold_anything(#[case] text: &str) {
     let warning = the_warning(text, &[]);
     assert!(

@@ -82,7 +82,8 @@ fn every_secret_and_every_url_can_come_from_a_file() {
             "redis.url",
             "redis.password",
             "redis.sentinel_password",
-            "auth.secret"
+            "auth.secret",
+            "auth.api_keys"
         ]
     );
 }

@@ -1,5 +1,6 @@
 //! The token of a socket: the one that it connects with, and newer ones.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use switchboard_messaging::Actor;
@@ -15,13 +16,35 @@ use crate::session::Session;
 impl Door {
     /// Who a client says it is, if that is believed, and it has not tried too often.
     pub(crate) async fn who_connects(&self, handshake: &Handshake) -> Result<Actor, ErrorObject> {
+        let address = self.admit_address(handshake).await?;
+        self.who_is(&self.token(handshake), address).await
+    }
+
+    /// The token of a handshake; empty when there is none.
+    pub(crate) fn token(&self, handshake: &Handshake) -> String {
+        let (cookie, query) = (self.options.cookie.as_deref(), self.options.query_token);
+        handshake::token(handshake, cookie, query)
+    }
+
+    /// Counts an attempt to connect from an address, and gives that, if it is known.
+    pub(crate) async fn admit_address(
+        &self,
+        handshake: &Handshake,
+    ) -> Result<Option<IpAddr>, ErrorObject> {
         let address = handshake.remote_addr.map(|peer| network_of(peer.ip()));
         if let Some(address) = address {
             self.messaging.admit_connect(address).await?;
         }
-        let (cookie, query) = (self.options.cookie.as_deref(), self.options.query_token);
-        let token = handshake::token(handshake, cookie, query);
-        let failure = match self.authenticator.authenticate(&token).await {
+        Ok(address)
+    }
+
+    /// Who a token says it is, if that is believed, and its address has not failed too often.
+    pub(crate) async fn who_is(
+        &self,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Actor, ErrorObject> {
+        let failure = match self.authenticator.authenticate(token).await {
             Ok(actor) => return Ok(actor),
             Err(failure) => refused(failure),
         };

@@ -12,15 +12,13 @@ use switchboard_messaging::presence::{organization_channel, user_channel};
 use switchboard_messaging::store::{Head, Viewer};
 use switchboard_messaging::{Actor, Messaging, Outcome, publish};
 use switchboard_protocol::envelope::Answer;
-use switchboard_protocol::server_events::{SessionReady, Unread};
-use switchboard_protocol::{
-    Call, ClientEvent, ConversationId, ErrorCode, ErrorObject, ServerEvent,
-};
+use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorCode, ErrorObject};
 use switchboard_socketio::{
-    Ack, Application, DisconnectReason, Event, Handshake, Packet, Refusal, Socket, SocketId,
+    Ack, Application, DisconnectReason, Event, Handshake, Refusal, Socket, SocketId,
 };
 
 use crate::connection_calls::RecoveryCounts;
+use crate::dialects::Dialects;
 use crate::expiry::Expiry;
 use crate::places::{Place, Places};
 use crate::present::Present;
@@ -28,10 +26,11 @@ use crate::queue::Queue;
 use crate::recovering::{Recovered, RecoveryFailure, new_key};
 use crate::revoked::Revoker;
 use crate::rooms::{Entry, Rooms, room_name};
-use crate::session::{InRooms, Session};
+use crate::seat::Seat;
+use crate::session::{InRooms, Refusals, Session};
 use crate::sessions::Sessions;
 use crate::watchers::Watchers;
-use crate::{GatewayOptions, NAMESPACE, presence_calls};
+use crate::{GatewayOptions, presence_calls};
 
 /// What the Socket.IO runtime hands its sockets to.
 #[derive(Debug)]
@@ -40,6 +39,7 @@ pub(crate) struct Door {
     pub(crate) messaging: Messaging,
     pub(crate) authenticator: Authenticator,
     pub(crate) rooms: Rooms,
+    pub(crate) dialects: Dialects,
     pub(crate) expiry: Expiry,
     pub(crate) sessions: Sessions,
     pub(crate) present: Present,
@@ -90,7 +90,7 @@ impl Door {
     }
 
     /// A session that is new.
-    async fn begin(
+    pub(crate) async fn begin(
         &self,
         actor: Actor,
         socket: &Socket,
@@ -99,6 +99,7 @@ impl Door {
         let viewer = &actor.viewer;
         let place = self.place_in(viewer)?;
         self.take_place(viewer, socket)?;
+        self.dialects.came(socket, &actor);
         // A conversation that is made from here on is told of in these; earlier ones are read.
         let own = [
             user_channel(&viewer.organization, &viewer.user),
@@ -111,6 +112,7 @@ impl Door {
             Err(error) => {
                 let organization = &viewer.organization;
                 self.rooms.socket_gone(organization, &socket.id()).await;
+                self.dialects.gone(&socket.id());
                 return Err(error);
             }
         };
@@ -148,6 +150,8 @@ impl Door {
         let record = SessionRecord {
             user: viewer.user.clone(),
             socket: socket.id().to_string(),
+            namespace: socket.namespace().to_owned(),
+            began: None,
             owner: owner.to_owned(),
             entered: noted.iter().map(|id| (*id, 0)).collect(),
             left: std::collections::BTreeSet::new(),
@@ -178,24 +182,6 @@ impl Door {
         Ok(())
     }
 
-    /// Enters the conversations' rooms; returns those from which the user was removed meanwhile.
-    async fn enter_rooms(&self, socket: &Socket, opened: &Opened) -> Vec<ConversationId> {
-        let to_enter = &opened.to_enter;
-        let entry = |head: &Head| {
-            let channel = conversation_channel(opened, head.conversation);
-            Entry::new(channel, socket.clone())
-        };
-        let stood = self
-            .rooms
-            .enter_all(to_enter.iter().map(entry).collect())
-            .await;
-        // What happened before a room was live it did not tell; what happens from here on it does.
-        let went_on = to_enter.iter().zip(stood);
-        let went_on = went_on.filter(|(head, stood)| *stood > head.rev);
-        let went_on: Vec<_> = went_on.map(|(head, _)| head.conversation).collect();
-        self.leave_if_removed(socket, opened, &went_on).await
-    }
-
     pub(crate) fn in_rooms(&self, socket: &Socket) -> InRooms {
         InRooms {
             socket: socket.clone(),
@@ -203,31 +189,16 @@ impl Door {
         }
     }
 
-    fn ready(&self, opened: &Opened, removed: &[ConversationId]) -> ServerEvent {
-        let viewer = opened.session.viewer();
-        let rooms = opened.rooms.iter().filter(|id| !removed.contains(id));
-        ServerEvent::SessionReady(Box::new(SessionReady {
-            session_id: self.messaging.ids.next().to_string(),
-            user_id: viewer.user.clone(),
-            organization_id: viewer.organization.clone(),
-            node_id: self.options.node_id.clone(),
-            recovered: opened.recovered,
-            recovery_failure: opened.failure.map(|failure| failure.as_str().to_owned()),
-            server_time: self.messaging.clock.now(),
-            session_token: opened.key.as_ref().map(|key| key.0.clone()),
-            rooms: rooms.copied().collect(),
-            unread: Unread {
-                total: opened.total_unread,
-            },
-        }))
-    }
-
-    fn fail(&self, socket: &Socket, opened: &Opened, error: ErrorObject, ack: Option<Ack>) {
-        let code = error.code;
-        let event = ServerEvent::Failure(Box::new(error.clone()));
-        acknowledge(ack, Err(error));
-        emit(socket, &event);
-        if opened.session.is_too_much(code, self.messaging.clock.now()) {
+    /// Says that a call failed, by its ack and by an event, and ends a socket that tries too often.
+    pub(crate) fn fail(
+        &self,
+        socket: &Socket,
+        refusals: &Refusals,
+        error: &ErrorObject,
+        ack: Option<Ack>,
+    ) {
+        self.dialects.refuse(socket, error, ack);
+        if refusals.is_too_much(error.code, self.messaging.clock.now()) {
             tracing::info!(socket = %socket.id(), "disconnected after repeated refusals");
             socket.disconnect();
         }
@@ -239,13 +210,15 @@ impl Door {
         opened: &Opened,
         event: &Event,
     ) -> Result<Handled, ErrorObject> {
+        if let Some(answer) = self.authenticate_again(socket, opened, event).await {
+            return answer.map(Handled::Answer);
+        }
         let nothing = Value::Object(serde_json::Map::new());
         let payload = event.args.first().unwrap_or(&nothing);
         let caller = &*opened.session.caller();
-        let call = self
-            .messaging
-            .understand(caller, &event.name, payload)
-            .await?;
+        let known = self.dialects.call_of(socket, &event.name);
+        let decode = |known| self.dialects.decode(socket, (known, &event.name), payload);
+        let call = self.messaging.understand_as(caller, known, decode).await?;
         let outcome = match call {
             Call::CreateSession => return answered(&self.create_session(opened)?),
             Call::SessionInfo => return answered(&self.session_info(socket, opened)),
@@ -261,72 +234,25 @@ impl Door {
                 let (answer, rooms) = self.recover_session(socket, opened, input).await?;
                 return Ok(Handled::Recovered(publish::value(&answer)?, rooms));
             }
-            call => self.messaging.carry_out(caller, call).await?,
+            call => {
+                let outcome = self.messaging.carry_out(caller, call).await;
+                outcome.map_err(|error| self.dialects.in_words_of(socket, &event.name, error))?
+            }
         };
-        Ok(Handled::Done(outcome))
-    }
-}
-
-/// What handling an event came to.
-enum Handled {
-    /// A call of the use cases was carried out.
-    Done(Outcome),
-    /// The answer to a call about the connection itself.
-    Answer(Value),
-    /// The answer, and the rooms that the socket follows after it.
-    Recovered(Value, Vec<Entry>),
-}
-
-fn answered(answer: &impl serde::Serialize) -> Result<Handled, ErrorObject> {
-    publish::value(answer).map(Handled::Answer)
-}
-
-impl Application for Door {
-    type Session = Opened;
-
-    async fn connect(&self, handshake: Handshake, socket: Socket) -> Result<Opened, Refusal> {
-        let opened = self.open(&handshake, &socket).await;
-        let result = opened
-            .as_ref()
-            .map_or_else(|error| error.code.as_str(), |_| "ok");
-        metrics::counter!("switchboard_connects_total", "result" => result).increment(1);
-        if let Err(error) = &opened
-            && error.code == ErrorCode::Unavailable
-        {
-            // A refusal would be the end of it: stock clients do not try again after one. Cut off,
-            // they come back by themselves, later each time.
-            socket.close();
-        }
-        opened.map_err(|error| Refusal {
-            message: error.code.as_str().to_owned(),
-            data: serde_json::to_value(&error).unwrap_or_default(),
-        })
+        let known = known.ok_or_else(ErrorObject::internal)?;
+        Ok(Handled::Done(known, outcome))
     }
 
-    async fn connected(&self, socket: Socket, opened: Arc<Opened>) {
-        let removed = self.enter_rooms(&socket, &opened).await;
-        let actor = &opened.session.caller().actor;
-        if let Some(packet) = packet(&self.ready(&opened, &removed)) {
-            let organization = &actor.viewer.organization;
-            self.rooms.tell(organization, socket.clone(), packet).await;
-        }
-        self.queue.came(&actor.viewer, socket.clone());
-        self.expiry.watch(socket.clone(), actor.expires_at);
-        let device = &opened.session.device;
-        self.messaging.presence.socket_came(device).await;
-        // It may have been revoked while nobody knew of this socket yet.
-        self.revoker.judge(&socket, &opened.session);
-    }
-
-    async fn event(&self, socket: Socket, opened: Arc<Opened>, mut event: Event) {
+    async fn call(&self, socket: Socket, opened: &Arc<Opened>, mut event: Event) {
         let started = Instant::now();
         let ack = event.ack.take();
-        let label = ClientEvent::from_name(&event.name).map_or("unknown", ClientEvent::name);
+        let known = self.dialects.call_of(&socket, &event.name);
+        let label = known.map_or("unknown", ClientEvent::name);
         metrics::counter!("switchboard_events_received_total", "event" => label).increment(1);
         let turn = opened.place.turn().await;
         let handling = async {
             turn.as_ref().map_err(ErrorObject::clone)?;
-            self.handle(&socket, &opened, &event).await
+            self.handle(&socket, opened, &event).await
         };
         // Also a defect of ours gets its one answer.
         let handling = AssertUnwindSafe(handling).catch_unwind();
@@ -340,18 +266,81 @@ impl Application for Door {
         metrics::histogram!("switchboard_event_duration_seconds", "event" => label, "outcome" => outcome)
             .record(started.elapsed());
         match result {
-            Ok(Handled::Done(outcome)) => self.answer(&socket, &opened, outcome, ack).await,
+            Ok(Handled::Done(call, outcome)) => {
+                self.answer(&socket, opened, (call, outcome), ack).await;
+            }
             Ok(Handled::Answer(answer)) => acknowledge(ack, Ok(answer)),
             Ok(Handled::Recovered(answer, rooms)) => {
                 acknowledge(ack, Ok(answer));
                 self.rooms.enter_all(rooms).await;
             }
-            Err(error) => self.fail(&socket, &opened, error.of_event(&event.name), ack),
+            Err(error) => {
+                let error = error.of_event(&event.name);
+                self.fail(&socket, &opened.session.refusals, &error, ack);
+            }
         }
-        self.gives_sign_of_life(&opened, label).await;
+        self.gives_sign_of_life(opened, label).await;
+    }
+}
+
+/// What handling an event came to.
+enum Handled {
+    /// A call of the use cases was carried out.
+    Done(ClientEvent, Outcome),
+    /// The answer to a call about the connection itself.
+    Answer(Value),
+    /// The answer, and the rooms that the socket follows after it.
+    Recovered(Value, Vec<Entry>),
+}
+
+fn answered(answer: &impl serde::Serialize) -> Result<Handled, ErrorObject> {
+    publish::value(answer).map(Handled::Answer)
+}
+
+impl Application for Door {
+    type Session = Seat;
+
+    async fn connect(&self, handshake: Handshake, socket: Socket) -> Result<Seat, Refusal> {
+        let seated = match self.seat_without_token(&handshake, &socket).await {
+            Ok(Some(free)) => return Ok(free),
+            Ok(None) => self.open(&handshake, &socket).await.map(Seat::taken),
+            Err(error) => Err(error),
+        };
+        let result = seated
+            .as_ref()
+            .map_or_else(|error| error.code.as_str(), |_| "ok");
+        metrics::counter!("switchboard_connects_total", "result" => result).increment(1);
+        if let Err(error) = &seated
+            && error.code == ErrorCode::Unavailable
+        {
+            // A refusal would be the end of it: stock clients do not try again after one. Cut off,
+            // they come back by themselves, later each time.
+            socket.close();
+        }
+        seated.map_err(|error| Refusal {
+            message: error.code.as_str().to_owned(),
+            data: serde_json::to_value(&error).unwrap_or_default(),
+        })
     }
 
-    async fn disconnected(&self, id: SocketId, opened: Arc<Opened>, reason: DisconnectReason) {
+    async fn connected(&self, socket: Socket, seat: Arc<Seat>) {
+        if let Some(opened) = seat.opened() {
+            self.welcome(&socket, opened).await;
+        }
+    }
+
+    async fn event(&self, socket: Socket, seat: Arc<Seat>, event: Event) {
+        match seat.opened() {
+            Some(opened) => self.call(socket, opened, event).await,
+            None => self.event_of_nobody(&socket, &seat, event).await,
+        }
+    }
+
+    async fn disconnected(&self, id: SocketId, seat: Arc<Seat>, reason: DisconnectReason) {
+        self.dialects.gone(&id);
+        let Some(opened) = seat.opened() else {
+            return self.nobody_left(&id, &seat).await;
+        };
         metrics::counter!("switchboard_disconnects_total", "reason" => reason.as_str())
             .increment(1);
         let viewer = opened.session.viewer();
@@ -388,19 +377,4 @@ pub(crate) fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) 
         // A socket that is gone or full needs no ack: its client will ask again.
         let _ = ack.send(&Answer::from(result));
     }
-}
-
-pub(crate) fn emit(socket: &Socket, event: &ServerEvent) {
-    if let Some(packet) = packet(event) {
-        // A socket that is gone or full is closed by the runtime.
-        let _ = socket.emit(&packet);
-    }
-}
-
-pub(crate) fn packet(event: &ServerEvent) -> Option<Packet> {
-    Packet::event(NAMESPACE, event.name(), event)
-        .inspect_err(
-            |error| tracing::error!(%error, event = event.name(), "event could not be encoded"),
-        )
-        .ok()
 }

@@ -1,10 +1,10 @@
 //! What a call means for the rooms of its socket, carried out around its ack.
 
 use switchboard_messaging::{Outcome, RoomEffect};
-use switchboard_protocol::ConversationId;
+use switchboard_protocol::{ClientEvent, ConversationId};
 use switchboard_socketio::{Ack, Socket};
 
-use crate::door::{Door, Opened, acknowledge, conversation_channel};
+use crate::door::{Door, Opened, conversation_channel};
 use crate::rooms::{Entry, room_name};
 
 impl Door {
@@ -14,7 +14,7 @@ impl Door {
         &self,
         socket: &Socket,
         opened: &Opened,
-        outcome: Outcome,
+        (call, outcome): (ClientEvent, Outcome),
         ack: Option<Ack>,
     ) {
         let Outcome {
@@ -45,8 +45,9 @@ impl Door {
         {
             self.sessions.moved(key, &entered, &left).await;
         }
-        self.enter(opened, entries, move || acknowledge(ack, Ok(data)))
-            .await;
+        let (dialects, told) = (self.dialects.clone(), socket.clone());
+        let send_ack = move || dialects.acknowledge(&told, call, data, ack);
+        self.enter(opened, entries, send_ack).await;
         self.messaging.publish(events).await;
     }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use switchboard_messaging::Clock;
 use switchboard_protocol::server_events::AuthExpiring;
-use switchboard_protocol::{ServerEvent, Timestamp};
-use switchboard_socketio::{Packet, Socket, SocketId};
+use switchboard_protocol::{ErrorCode, ErrorObject, ServerEvent, Timestamp};
+use switchboard_socketio::{Socket, SocketId};
 use tokio_util::sync::CancellationToken;
 
-use crate::NAMESPACE;
+use crate::dialects::Dialects;
 
 /// How long before the end sockets are warned.
 const WARNING: Duration = Duration::from_mins(1);
@@ -19,8 +19,11 @@ const WARNING: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(500);
 
 /// The sockets whose tokens will run out. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Expiry(Arc<Mutex<Watched>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Expiry {
+    watched: Arc<Mutex<Watched>>,
+    dialects: Dialects,
+}
 
 #[derive(Debug, Default)]
 struct Watched {
@@ -33,6 +36,8 @@ struct Watched {
 struct Due {
     socket: Socket,
     expires_at: Timestamp,
+    /// It came without a token, and this is the end of its time to send one.
+    is_nobodys: bool,
     /// When the warning is due, or, once it was given, the end.
     at: i64,
 }
@@ -64,6 +69,22 @@ impl Watched {
 }
 
 impl Expiry {
+    /// Watches nobody yet.
+    pub(crate) fn new(dialects: Dialects) -> Self {
+        let watched = Arc::default();
+        Self { watched, dialects }
+    }
+
+    /// Watches a socket that came without a token until it has to have sent one.
+    pub(crate) fn await_token(&self, socket: Socket, until: Timestamp) {
+        self.watched().insert(Due {
+            socket,
+            expires_at: until,
+            is_nobodys: true,
+            at: until.as_millis(),
+        });
+    }
+
     /// Watches a socket until its token runs out. A newer token takes the place of the one before.
     pub(crate) fn watch(&self, socket: Socket, expires_at: Timestamp) {
         let warning = WARNING.as_millis() as i64;
@@ -71,6 +92,7 @@ impl Expiry {
         self.watched().insert(Due {
             socket,
             expires_at,
+            is_nobodys: false,
             at,
         });
     }
@@ -94,6 +116,12 @@ impl Expiry {
 
     fn act(&self, due: Due, now: Timestamp) {
         if due.expires_at <= now {
+            if due.is_nobodys {
+                let text = "no token came in time";
+                let error = ErrorObject::new(ErrorCode::Unauthenticated, text);
+                let failure = ServerEvent::Failure(Box::new(error));
+                self.dialects.emit(&due.socket, &failure);
+            }
             due.socket.disconnect();
             return;
         }
@@ -103,10 +131,7 @@ impl Expiry {
         let event = ServerEvent::AuthExpiring(AuthExpiring {
             expires_at: due.expires_at,
         });
-        if let Ok(packet) = Packet::event(NAMESPACE, event.name(), &event) {
-            // A socket that cannot take it is closed by its full queue.
-            let _ = due.socket.emit(&packet);
-        }
+        self.dialects.emit(&due.socket, &event);
         let mut watched = self.watched();
         // A newer token may have come just now.
         if !watched.sockets.contains_key(&due.socket.id()) {
@@ -116,6 +141,6 @@ impl Expiry {
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::dialects::Dialects;
 use crate::presence_fanout::{PresenceBatch, Told};
 use crate::present::{Present, SESSION_TAKEN};
 use crate::queue::Queue;
@@ -22,7 +23,7 @@ use crate::watchers::Watchers;
 pub(crate) async fn run(
     mut inbound: mpsc::Receiver<Arrival>,
     (rooms, present, queue, revoker, watchers): (Rooms, Present, Queue, Revoker, Watchers),
-    io: Io,
+    (io, dialects): (Io, Dialects),
     presence_window: Duration,
     stop: CancellationToken,
 ) {
@@ -45,7 +46,8 @@ pub(crate) async fn run(
                 },
             },
             () = sleep_until(due) => {
-                std::mem::take(&mut batch).deliver(&io, &watchers, &mut told);
+                let sockets = (&io, &dialects, &watchers);
+                std::mem::take(&mut batch).deliver(sockets, &mut told);
                 due = None;
             }
             () = stop.cancelled() => return,

@@ -1,7 +1,9 @@
 //! The socket door: connect → decode → pipeline → ack, and what the hub brings → rooms → sockets.
 
+mod authenticating;
 mod connection_calls;
 mod credentials;
+mod dialects;
 mod door;
 mod drain;
 mod effects;
@@ -16,10 +18,12 @@ mod queue;
 mod recovering;
 mod revoked;
 mod rooms;
+mod seat;
 mod session;
 mod sessions;
 mod unread;
 mod watchers;
+mod welcoming;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -34,6 +38,7 @@ use switchboard_messaging::Messaging;
 use switchboard_messaging::auth::Authenticator;
 use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::Arrival;
+use switchboard_protocol::Dialect;
 use switchboard_socketio::{Io, Server};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -42,7 +47,7 @@ use tokio_util::task::TaskTracker;
 
 pub use handshake::QueryToken;
 
-/// The only namespace so far.
+/// The namespace of the native dialect.
 const NAMESPACE: &str = "/";
 
 /// Where clients look for the gateway.
@@ -90,6 +95,8 @@ pub struct GatewayOptions {
     pub rooms_per_socket: usize,
     /// How long a client may be away and still get back what it had; zero is not at all.
     pub max_disconnection: Duration,
+    /// What else is spoken, each in its namespace.
+    pub dialects: Vec<Dialect>,
     /// Transports and queues.
     pub socketio: switchboard_socketio::Options,
 }
@@ -98,6 +105,7 @@ pub struct GatewayOptions {
 #[derive(Debug)]
 pub struct Gateway {
     server: Server<door::Door>,
+    dialects: dialects::Dialects,
 }
 
 /// What the door leads to.
@@ -122,12 +130,15 @@ impl Gateway {
             tasks,
             stop,
         } = parts;
-        let outlet = rooms::Outlet::default();
-        let expiry = expiry::Expiry::default();
+        let dialects = dialects::Dialects::new(options.dialects.clone());
+        tasks.spawn(dialects.clone().run(messaging.clone(), stop.clone()));
+        let outlet = rooms::Outlet::new(dialects.clone());
+        let expiry = expiry::Expiry::new(dialects.clone());
         let window = options.presence_window;
         let socketio = switchboard_socketio::Options {
             // Where a token may be.
             headers: vec![header::AUTHORIZATION, header::COOKIE],
+            namespaces: dialects.namespaces(),
             ..options.socketio.clone()
         };
         let clock = Arc::clone(&messaging.clock);
@@ -136,11 +147,11 @@ impl Gateway {
         let sessions = sessions::Sessions::new(hub, options.max_disconnection);
         tasks.spawn(sessions.clone().run(stop.clone()));
         let rooms = rooms::Rooms::new(&messaging, (&outlet, &sessions), &tasks, &stop);
-        let queue = queue::Queue::new(&messaging, &rooms);
+        let queue = queue::Queue::new(&messaging, &rooms, &dialects);
         tasks.spawn(queue.clone().run(stop.clone()));
         let watchers = watchers::Watchers::default();
         let owner = (&tasks, &stop);
-        let revoker = watch_revocations(&messaging, &present, owner);
+        let revoker = watch_revocations(&messaging, (&present, &dialects), owner);
         let counting = unread::Counting {
             messaging: messaging.clone(),
             rooms: rooms.clone(),
@@ -161,6 +172,7 @@ impl Gateway {
             messaging,
             authenticator,
             rooms,
+            dialects: dialects.clone(),
             expiry: expiry.clone(),
             sessions,
             present,
@@ -176,12 +188,12 @@ impl Gateway {
         tasks.spawn(fanout::run(
             inbound,
             fanned,
-            server.handle(),
+            (server.handle(), dialects.clone()),
             window,
             stop.clone(),
         ));
         tasks.spawn(expiry.run(clock, stop));
-        Self { server }
+        Self { server, dialects }
     }
 
     /// The routes to be served.
@@ -206,7 +218,7 @@ impl Gateway {
     pub async fn drain(&self, window: &DrainWindow, deadline: Duration) {
         let end = Instant::now() + deadline;
         self.server.handle().refuse_new();
-        let closing = drain::close_all(self.server.handle(), window);
+        let closing = drain::close_all(self.server.handle(), self.dialects.clone(), window);
         if tokio::time::timeout_at(end - deadline / 20, closing)
             .await
             .is_err()
@@ -221,10 +233,10 @@ impl Gateway {
 /// Keeps up with what is revoked, and looks at this node's sockets for it.
 fn watch_revocations(
     messaging: &Messaging,
-    present: &present::Present,
+    (present, dialects): (&present::Present, &dialects::Dialects),
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> revoked::Revoker {
-    let revoker = revoked::Revoker::new(messaging, present);
+    let revoker = revoked::Revoker::new(messaging, present, dialects);
     let follow = messaging.revocations.clone().follow(
         Arc::clone(&messaging.store),
         Arc::clone(&messaging.clock),

@@ -11,6 +11,7 @@ use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, UserId};
 use switchboard_socketio::{Io, Packet, Socket, SocketId};
 
 use crate::NAMESPACE;
+use crate::dialects::{Dialects, Wording};
 use crate::rooms::room_name;
 use crate::watchers::Watchers;
 
@@ -114,7 +115,11 @@ impl PresenceBatch {
     }
 
     /// Sends every socket its share of what is news, encoding each distinct share once.
-    pub(crate) fn deliver(self, io: &Io, watchers: &Watchers, told: &mut Told) {
+    pub(crate) fn deliver(
+        self,
+        (io, dialects, watchers): (&Io, &Dialects, &Watchers),
+        told: &mut Told,
+    ) {
         let mut shares: HashMap<String, Share> = HashMap::new();
         for (index, event) in self.events.iter().enumerate() {
             let hearing = told.hearing(event);
@@ -124,7 +129,7 @@ impl PresenceBatch {
             let asked = presence_of(&event.data).map_or_else(Vec::new, |presence| {
                 watchers.of(&event.channel.organization, &presence.user_id)
             });
-            for socket in audience(event, hearing, io, asked) {
+            for socket in audience(event, hearing, (io, dialects), asked) {
                 let id = socket.id().to_string();
                 let share = &mut shares.entry(id).or_insert_with(|| (socket, Vec::new())).1;
                 if share.last() != Some(&index) {
@@ -133,34 +138,57 @@ impl PresenceBatch {
             }
         }
         let mut packets: HashMap<Vec<usize>, Option<Packet>> = HashMap::new();
+        let mut wordings: HashMap<(String, Vec<usize>), Wording> = HashMap::new();
         for (socket, share) in shares.into_values() {
-            let packet = packets
-                .entry(share)
-                .or_insert_with_key(|share| self.packet(share));
-            if let Some(packet) = packet {
-                // A socket that is gone or full is closed by the runtime.
+            let Some(dialect) = dialects.of(socket.namespace()) else {
+                let packet = packets
+                    .entry(share)
+                    .or_insert_with_key(|share| self.packet(share));
+                if let Some(packet) = packet {
+                    // A socket that is gone or full is closed by the runtime.
+                    let _ = socket.emit(packet);
+                }
+                continue;
+            };
+            let wording = wordings
+                .entry((dialect.namespace().to_owned(), share))
+                .or_insert_with_key(|(_, share)| {
+                    let data = serde_json::to_value(self.payload(share)).unwrap_or_default();
+                    Wording::of_event(dialect, PRESENCE_EVENT, &data)
+                });
+            let listener = dialects.listener(&socket.id());
+            let user = listener.as_ref().map(|actor| actor.viewer.user.as_str());
+            for packet in wording.for_user(user) {
                 let _ = socket.emit(packet);
             }
         }
     }
 
-    fn packet(&self, share: &[usize]) -> Option<Packet> {
+    fn payload(&self, share: &[usize]) -> HashMap<&'static str, Vec<&RawValue>> {
         let changes: Vec<&RawValue> = share.iter().map(|i| &*self.events[*i].data).collect();
-        let payload = HashMap::from([("changes", changes)]);
-        Packet::event(NAMESPACE, PRESENCE_EVENT, &payload)
+        HashMap::from([("changes", changes)])
+    }
+
+    fn packet(&self, share: &[usize]) -> Option<Packet> {
+        Packet::event(NAMESPACE, PRESENCE_EVENT, &self.payload(share))
             .inspect_err(|error| tracing::error!(%error, "presence could not be encoded"))
             .ok()
     }
 }
 
 /// The sockets that an event is for; some may come more than once.
-fn audience(event: &BusEvent, hearing: Hearing, io: &Io, asked: Vec<Socket>) -> Vec<Socket> {
+fn audience(
+    event: &BusEvent,
+    hearing: Hearing,
+    (io, dialects): (&Io, &Dialects),
+    asked: Vec<Socket>,
+) -> Vec<Socket> {
     let in_room = |room: &Room| {
         let channel = Channel {
             organization: event.channel.organization.clone(),
             room: room.clone(),
         };
-        io.sockets_in(NAMESPACE, &room_name(&channel))
+        dialects.sockets_in(io, &room_name(&channel))
     };
     let is_own = |room: &&Room| matches!(room, Room::User(_));
     let others = event.audience.iter().filter(|room| !is_own(room));

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::door::packet;
+use crate::dialects::Dialects;
 use crate::rooms::{Rooms, room_name};
 
 /// Users whose queues are read at the same time.
@@ -43,6 +43,7 @@ pub(crate) struct Queue(Arc<Inner>);
 struct Inner {
     app: Messaging,
     rooms: Rooms,
+    dialects: Dialects,
     /// No more than there are users with a socket here, and some who just went.
     turns: Mutex<HashMap<Viewer, Turn>>,
     sooner: Notify,
@@ -56,10 +57,11 @@ struct Turn {
 }
 
 impl Queue {
-    pub(crate) fn new(app: &Messaging, rooms: &Rooms) -> Self {
+    pub(crate) fn new(app: &Messaging, rooms: &Rooms, dialects: &Dialects) -> Self {
         Self(Arc::new(Inner {
             app: app.clone(),
             rooms: rooms.clone(),
+            dialects: dialects.clone(),
             turns: Mutex::default(),
             sooner: Notify::new(),
         }))
@@ -158,15 +160,12 @@ impl Queue {
 
     /// Sends sockets what others of the user were sent already.
     async fn tell(&self, viewer: &Viewer, sockets: &[Socket], batch: QueueEvents) {
-        let Some(packet) = packet(&ServerEvent::QueueEvents(batch)) else {
-            return;
-        };
+        let event = ServerEvent::QueueEvents(batch);
+        let (rooms, organization) = (&self.0.rooms, &viewer.organization);
         for socket in sockets {
-            let (organization, socket) = (&viewer.organization, socket.clone());
-            self.0
-                .rooms
-                .tell(organization, socket, packet.clone())
-                .await;
+            for packet in self.0.dialects.packets(socket, event.name(), &event) {
+                rooms.tell(organization, socket.clone(), packet).await;
+            }
         }
     }
 

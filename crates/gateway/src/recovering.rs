@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::StreamExt;
 use switchboard_messaging::Actor;
 use switchboard_messaging::hub::{
-    Channel, Claim, Lost, Missed, Position, Room, SessionKey, SessionRecord,
+    BusEvent, Channel, Claim, Lost, Missed, Position, Room, SessionKey, SessionRecord,
 };
 use switchboard_messaging::presence::{organization_channel, user_channel};
 use switchboard_messaging::store::Viewer;
@@ -14,7 +14,7 @@ use switchboard_protocol::{ConversationId, ErrorObject};
 use switchboard_socketio::{Handshake, Protocol, Socket, SocketId};
 
 use crate::door::{Door, Opened};
-use crate::rooms::{Resumption, room_name};
+use crate::rooms::{Post, Resumption, is_receipt, message_at, room_name};
 
 /// Most events that a client is given at once; one that missed more begins anew.
 const MOST_MISSED: usize = 1_000;
@@ -72,7 +72,7 @@ pub(crate) enum Recovered {
 /// What a client asks with.
 struct Asked {
     key: SessionKey,
-    position: Option<Position>,
+    offset: Option<String>,
 }
 
 impl Asked {
@@ -85,8 +85,20 @@ impl Asked {
         let pid = text("pid").filter(|pid| is_key(pid))?;
         Some(Self {
             key: SessionKey(pid.to_owned()),
-            position: text("offset").and_then(Position::parse),
+            offset: text("offset").map(str::to_owned),
         })
+    }
+
+    /// How far the client has everything. One that was told no offset since its session began, or only
+    /// one of a former session, has what came before.
+    fn position(&self, record: &SessionRecord) -> Option<Position> {
+        let began = record.began.as_deref().and_then(Position::parse);
+        let Some(offset) = &self.offset else {
+            return began;
+        };
+        let told = Position::parse(offset)?;
+        let is_former = |began: &Position| began.epoch == told.epoch && began.offset > told.offset;
+        Some(began.filter(is_former).unwrap_or(told))
     }
 }
 
@@ -137,7 +149,8 @@ impl Door {
         };
         let hub = &self.messaging.hub;
         let id = SocketId::parse(&record.socket);
-        let (Some(id), Some(position)) = (id, asked.position.clone()) else {
+        let id = id.filter(|_| record.namespace == socket.namespace());
+        let (Some(id), Some(position)) = (id, asked.position(&record)) else {
             return Ok(Err(self
                 .given_up(asked, viewer, &owner, RecoveryFailure::Epoch)
                 .await));
@@ -159,9 +172,8 @@ impl Door {
             id,
             position,
         };
-        match self.go_on(back, viewer, socket, (&record, &rooms)).await {
-            Ok(()) => {}
-            Err(failure) => return Ok(Err(self.given_up(asked, viewer, &owner, failure).await)),
+        if let Err(failure) = self.go_on(back, actor, socket, (&record, &rooms)).await {
+            return Ok(Err(self.given_up(asked, viewer, &owner, failure).await));
         }
         let record = SessionRecord {
             owner: owner.clone(),
@@ -261,8 +273,24 @@ impl Door {
         Ok(rooms)
     }
 
-    /// Puts the socket where it was, with what it missed.
+    /// Puts the socket where it was, with what it missed, in its words.
     async fn go_on(
+        &self,
+        back: Back<'_>,
+        actor: &Actor,
+        socket: &Socket,
+        former: (&SessionRecord, &BTreeSet<ConversationId>),
+    ) -> Result<(), RecoveryFailure> {
+        let id = back.id;
+        self.dialects.comes_back(socket, id, actor);
+        let went_on = self.resume(back, &actor.viewer, socket, former).await;
+        if went_on.is_err() {
+            self.dialects.gone(&id);
+        }
+        went_on
+    }
+
+    async fn resume(
         &self,
         back: Back<'_>,
         viewer: &Viewer,
@@ -302,7 +330,9 @@ impl Door {
                 return Err(failure);
             }
         };
+        let posts = self.posts_of(viewer, socket, &missed).await;
         let resumption = Resumption {
+            posts,
             socket: socket.clone(),
             id: back.id,
             pid: back.asked.key.0.clone(),
@@ -316,6 +346,42 @@ impl Door {
         };
         let resumed = self.rooms.resume(hold, resumption).await;
         resumed.map_err(|_| RecoveryFailure::Epoch)
+    }
+
+    /// The messages that receipts are about, for a socket that is told of them by their ids.
+    async fn posts_of(
+        &self,
+        viewer: &Viewer,
+        socket: &Socket,
+        missed: &[BusEvent],
+    ) -> HashMap<ConversationId, Vec<Post>> {
+        let Some(dialect) = self.dialects.of(socket.namespace()) else {
+            return HashMap::new();
+        };
+        let receipts = missed.iter().filter_map(|event| {
+            let Room::Conversation(conversation) = event.channel.room else {
+                return None;
+            };
+            let told = is_receipt(&event.name) && dialect.tells_of(&event.name);
+            let receipt = told.then(|| serde_json::from_str::<serde_json::Value>(event.data.get()));
+            Some((conversation, receipt?.ok()?["upToSeq"].as_i64()?))
+        });
+        let wanted: BTreeSet<(ConversationId, i64)> = receipts.collect();
+        let found: Vec<_> = futures_util::stream::iter(wanted)
+            .map(|(conversation, seq)| async move {
+                let organization = &viewer.organization;
+                let found = message_at(&self.messaging, organization, conversation, seq).await;
+                let message = serde_json::to_value(found?).ok()?;
+                Some((conversation, Post::of(&message)?))
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let mut posts: HashMap<_, Vec<Post>> = HashMap::new();
+        for (conversation, post) in found.into_iter().flatten() {
+            posts.entry(conversation).or_default().push(post);
+        }
+        posts
     }
 
     /// The rooms of a user's sockets are counted without the one that comes back.

@@ -10,7 +10,7 @@ use switchboard_protocol::ServerEvent;
 use switchboard_socketio::Socket;
 use tokio_util::sync::CancellationToken;
 
-use crate::door::emit;
+use crate::dialects::Dialects;
 use crate::present::Present;
 use crate::session::Session;
 
@@ -23,14 +23,16 @@ pub(crate) struct Revoker {
     revocations: Revocations,
     present: Present,
     clock: Arc<dyn Clock>,
+    dialects: Dialects,
 }
 
 impl Revoker {
-    pub(crate) fn new(messaging: &Messaging, present: &Present) -> Self {
+    pub(crate) fn new(messaging: &Messaging, present: &Present, dialects: &Dialects) -> Self {
         Self {
             revocations: messaging.revocations.clone(),
             present: present.clone(),
             clock: Arc::clone(&messaging.clock),
+            dialects: dialects.clone(),
         }
     }
 
@@ -63,7 +65,8 @@ impl Revoker {
         let objection = self.revocations.objection(actor, session.connected_at());
         if let Some(error) = objection.filter(|_| socket.is_connected()) {
             metrics::counter!("switchboard_sockets_revoked_total").increment(1);
-            emit(socket, &ServerEvent::Failure(Box::new(error)));
+            let failure = ServerEvent::Failure(Box::new(error));
+            self.dialects.emit(socket, &failure);
             socket.disconnect();
         }
     }

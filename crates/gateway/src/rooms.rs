@@ -8,6 +8,7 @@
 mod following;
 mod jobs;
 mod place;
+mod posts;
 mod resumption;
 mod sequencer;
 mod shard;
@@ -17,19 +18,21 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use switchboard_messaging::Messaging;
-use switchboard_messaging::hub::{BusEvent, Channel, Room};
+use switchboard_messaging::hub::{BusEvent, Channel, Position, Room};
 use switchboard_protocol::{ConversationId, OrganizationId, UserId};
 use switchboard_socketio::{Io, Packet, Socket, SocketId};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::NAMESPACE;
+use crate::dialects::Dialects;
 use crate::sessions::Sessions;
 use crate::unread::Unread;
 use shard::Message;
 use shards::Shards;
 
+pub(crate) use jobs::message_at;
+pub(crate) use posts::{Post, is_receipt};
 pub(crate) use resumption::{Hold, Resumption, ResumptionFailed};
 
 /// Name of a channel's room in the Socket.IO runtime.
@@ -60,15 +63,24 @@ pub(crate) fn organization_of(room: &str) -> Option<OrganizationId> {
     OrganizationId::new(room.strip_prefix("org:")?).ok()
 }
 
-/// The Socket.IO runtime, which is there only after the door that it opens to, and who hears of what
-/// goes out there.
-#[derive(Clone, Debug, Default)]
+/// The Socket.IO runtime, which is there only after the door that it opens to, the words in which its
+/// sockets are told, and who hears of what goes out there.
+#[derive(Clone, Debug)]
 pub(crate) struct Outlet {
     io: Arc<OnceLock<Io>>,
+    pub(crate) dialects: Dialects,
     pub(crate) unread: Unread,
 }
 
 impl Outlet {
+    pub(crate) fn new(dialects: Dialects) -> Self {
+        Self {
+            io: Arc::default(),
+            dialects,
+            unread: Unread::default(),
+        }
+    }
+
     pub(crate) fn open(&self, io: Io) {
         // It is opened once, where the gateway is made.
         let _ = self.io.set(io);
@@ -78,8 +90,9 @@ impl Outlet {
         self.io.get()
     }
 
-    fn sockets_in(&self, room: &str) -> Vec<Socket> {
-        let sockets = self.io().map(|io| io.sockets_in(NAMESPACE, room));
+    /// The sockets of a room, whatever they speak.
+    pub(crate) fn sockets_in(&self, room: &str) -> Vec<Socket> {
+        let sockets = self.io().map(|io| self.dialects.sockets_in(io, room));
         sockets.unwrap_or_default()
     }
 }
@@ -92,7 +105,7 @@ pub(crate) struct Entry {
     /// the room stands.
     after_rev: Option<i64>,
     /// What it is told once it follows the room.
-    announcement: Option<Packet>,
+    announcement: Vec<Packet>,
     on_entered: Option<Box<dyn FnOnce() + Send>>,
     /// Told where the room stands when it is live.
     done: Option<oneshot::Sender<i64>>,
@@ -123,7 +136,7 @@ impl Entry {
             channel,
             socket,
             after_rev: None,
-            announcement: None,
+            announcement: Vec::new(),
             on_entered: None,
             done: None,
         }
@@ -134,9 +147,9 @@ impl Entry {
     }
 
     /// What the socket is told once it follows the room, before it gets the first event.
-    pub(crate) fn announced_by(self, packet: Packet) -> Self {
+    pub(crate) fn announced_by(self, packets: Vec<Packet>) -> Self {
         Self {
-            announcement: Some(packet),
+            announcement: packets,
             ..self
         }
     }
@@ -223,6 +236,14 @@ impl Rooms {
     pub(crate) async fn tell(&self, organization: &OrganizationId, socket: Socket, packet: Packet) {
         let message = Message::Tell(socket, packet);
         self.shards.send(organization, message).await;
+    }
+
+    /// Where an organization's sockets stand that are in all of their rooms now, if that is certain.
+    pub(crate) async fn place(&self, organization: &OrganizationId) -> Option<Position> {
+        let (reply, place) = oneshot::channel();
+        let message = Message::Place(reply);
+        self.shards.send(organization, message).await;
+        place.await.ok().flatten()
     }
 
     /// Sends sockets of an organization events of their own, in their turn.

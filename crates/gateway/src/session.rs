@@ -26,8 +26,12 @@ pub(crate) struct Session {
     /// Whether somebody is at it.
     pub(crate) device: Arc<LocalDevice>,
     connected_at: Timestamp,
-    refusals: Mutex<VecDeque<Timestamp>>,
+    pub(crate) refusals: Refusals,
 }
+
+/// What a socket was refused of late.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<VecDeque<Timestamp>>);
 
 impl Session {
     pub(crate) fn new(
@@ -47,7 +51,7 @@ impl Session {
             caller: Live::new(caller),
             device,
             connected_at,
-            refusals: Mutex::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -74,7 +78,9 @@ impl Session {
         };
         self.caller.set(caller);
     }
+}
 
+impl Refusals {
     /// Counts a failed call; `true` when the socket has tried too often what it may not do.
     pub(crate) fn is_too_much(&self, code: ErrorCode, now: Timestamp) -> bool {
         if !matches!(
@@ -83,7 +89,7 @@ impl Session {
         ) {
             return false;
         }
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.push_back(now);
         while refusals
             .front()
@@ -165,7 +171,7 @@ mod tests {
                     ErrorCode::Unauthenticated,
                     ErrorCode::TokenExpired,
                 ];
-                session.is_too_much(codes[i as usize % 3], at(i))
+                session.refusals.is_too_much(codes[i as usize % 3], at(i))
             })
             .collect();
         assert_eq!(refused.iter().filter(|too_much| **too_much).count(), 1);
@@ -176,9 +182,13 @@ mod tests {
     fn old_refusals_and_other_failures_do_not_count() {
         let session = session();
         for i in 0..9 {
-            assert!(!session.is_too_much(ErrorCode::Forbidden, at(i)));
+            assert!(!session.refusals.is_too_much(ErrorCode::Forbidden, at(i)));
         }
-        assert!(!session.is_too_much(ErrorCode::ValidationFailed, at(9)));
-        assert!(!session.is_too_much(ErrorCode::Forbidden, at(60)));
+        assert!(
+            !session
+                .refusals
+                .is_too_much(ErrorCode::ValidationFailed, at(9))
+        );
+        assert!(!session.refusals.is_too_much(ErrorCode::Forbidden, at(60)));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use switchboard_messaging::Hub;
-use switchboard_messaging::hub::{SessionKey, SessionRecord};
+use switchboard_messaging::hub::{Position, SessionKey, SessionRecord};
 use switchboard_protocol::{ConversationId, OrganizationId};
 use switchboard_socketio::SocketId;
 use tokio_util::sync::CancellationToken;
@@ -132,6 +132,12 @@ impl Sessions {
             };
         })
         .await;
+    }
+
+    /// Its socket was in its rooms from this place on, and was not told so.
+    pub(crate) async fn began(&self, key: &SessionKey, place: &Position) {
+        self.change(key, |record| record.began = Some(place.to_string()))
+            .await;
     }
 
     async fn change(&self, key: &SessionKey, change: impl FnOnce(&mut SessionRecord)) {

@@ -176,6 +176,8 @@ async fn make_every_kind_of_key(hub: &dyn Hub) {
         hub.publish(sequenced(rev)).await.unwrap();
     }
     let record = SessionRecord {
+        namespace: "/".to_owned(),
+        began: None,
         user: alice(),
         socket: "socket".into(),
         owner: "owner".into(),

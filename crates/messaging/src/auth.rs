@@ -25,6 +25,9 @@ pub use signer::Signer;
 /// The last millisecond of the year 9999.
 const LAST_MOMENT: i64 = 253_402_300_799_999;
 
+/// The role that may use the service API.
+pub const SERVICE: &str = "service";
+
 /// How tokens are judged.
 #[derive(Clone, Debug)]
 pub struct AuthOptions {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use switchboard_protocol::calls::Search;
 use switchboard_protocol::{
-    Call, ClientEvent, ConversationId, ErrorObject, OrganizationId, UserId,
+    Call, ClientEvent, ConversationId, Detail, ErrorObject, OrganizationId, UserId,
 };
 
 use crate::actor::Caller;
@@ -137,12 +137,23 @@ impl Messaging {
         event: &str,
         payload: &Value,
     ) -> Result<Call, ErrorObject> {
-        let known = ClientEvent::from_name(event);
+        let decode = |known| Call::decode(known, payload);
+        self.understand_as(caller, ClientEvent::from_name(event), decode)
+            .await
+    }
+
+    /// The same for a door where events have other names and payloads, which it decodes itself.
+    pub async fn understand_as(
+        &self,
+        caller: &Caller,
+        known: Option<ClientEvent>,
+        decode: impl FnOnce(ClientEvent) -> Result<Call, Vec<Detail>>,
+    ) -> Result<Call, ErrorObject> {
         // A call costs before it is looked at, so that refused ones cost too.
         self.admit(caller, known).await?;
         let known = known.ok_or_else(|| ErrorObject::not_found("event"))?;
         // Every mistake in the payload is told at once.
-        Call::decode(known, payload).map_err(ErrorObject::validation)
+        decode(known).map_err(ErrorObject::validation)
     }
 
     /// The second half.

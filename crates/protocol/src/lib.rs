@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod calls;
 pub mod content;
+pub mod dialect;
 pub mod documents;
 pub mod envelope;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod service;
 pub mod timestamp;
 
 pub use calls::{Call, ClientEvent};
+pub use dialect::Dialect;
 pub use error::{Current, Detail, ErrorCode, ErrorObject};
 pub use ids::{ConversationId, MessageId, OrganizationId, QueuedEventId, UserId};
 pub use objects::{

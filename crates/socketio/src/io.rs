@@ -170,6 +170,11 @@ impl Io {
             .collect()
     }
 
+    /// The namespaces that are served, in no order.
+    pub fn namespaces(&self) -> Vec<String> {
+        self.registry.namespaces.keys().cloned().collect()
+    }
+
     /// Connected sockets by transport and namespace; pairs without any are left out.
     pub fn connections(&self) -> Vec<ConnectionCount> {
         let mut counts: HashMap<(Transport, Arc<str>), usize> = HashMap::new();

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod dialects;
 mod exit;
 mod keys;
 mod output;

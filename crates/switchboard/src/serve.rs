@@ -26,6 +26,7 @@ use switchboard_forward::Route;
 use switchboard_gateway::Gateway;
 use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::{Clock, Live, Messaging, SystemClock, searchable};
+use switchboard_protocol::Dialect;
 use switchboard_socketio::{Io, listen};
 use switchboard_telemetry::{LogControl, Metrics};
 use tokio::net::TcpListener;
@@ -34,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cli::{self, ConfigFile};
 use crate::commands::load;
+use crate::dialects;
 use crate::exit::{Done, Failure};
 use crate::keys;
 
@@ -70,6 +72,7 @@ impl Listeners {
 
 pub(crate) fn run(options: &ConfigFile) -> Done {
     let Loaded { settings, warnings } = load(options.config.as_deref())?;
+    let dialects = dialects::read(&settings)?;
     let logs = start_logs(&settings)?;
     for warning in &warnings {
         tracing::warn!("{warning}");
@@ -79,7 +82,7 @@ pub(crate) fn run(options: &ConfigFile) -> Done {
     let runtime = tokio::runtime::Runtime::new().context("no runtime")?;
     let served = runtime.block_on(async {
         let mut signals = signals::Signals::listen()?;
-        let starting = start(settings, metrics);
+        let starting = start((settings, dialects), metrics);
         let (node, welcome, mut reload) = tokio::select! {
             started = starting => started?,
             () = signals.end() => return Ok(()),
@@ -110,7 +113,7 @@ fn start_logs(settings: &Settings) -> Result<LogControl, Failure> {
 
 /// Starts a node, in the order in which its parts need each other. It is ready when this returns.
 async fn start(
-    settings: Settings,
+    (settings, dialects): (Settings, Vec<Dialect>),
     metrics: Metrics,
 ) -> Result<(Node, welcome::Welcome, reload::Reload), Failure> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -132,7 +135,7 @@ async fn start(
     let messaging = parts::messaging(&settings, (store, hub), &clock, owner);
     let judge = judging::judge(&settings, secret.as_ref(), &messaging, (&tasks, &stop)).await?;
     let gateway = Gateway::new(
-        parts::gateway_options(&settings, &node_id, route),
+        parts::gateway_options(&settings, &node_id, route, dialects),
         switchboard_gateway::Parts {
             messaging: messaging.clone(),
             authenticator: judge.authenticator.clone(),

@@ -10,10 +10,11 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde_json::Value;
+use switchboard_messaging::Caller;
 use switchboard_messaging::requests::Turn;
 use switchboard_messaging::store::Viewer;
 use switchboard_protocol::fields::Fields;
-use switchboard_protocol::{Detail, ErrorCode, ErrorObject};
+use switchboard_protocol::{Detail, ErrorCode, ErrorObject, OrganizationId};
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -25,13 +26,18 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// A request of a service that may be carried out.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) caller: Viewer,
+    pub(crate) caller: Caller,
     /// Names the request: the same when it is repeated with the same `Idempotency-Key`.
     pub(crate) id: Uuid,
     body: Value,
 }
 
 impl Asked {
+    /// Whom the service acts for.
+    pub(crate) fn organization(&self) -> &OrganizationId {
+        &self.caller.viewer().organization
+    }
+
     /// Reads the body.
     pub(crate) fn read<T>(
         &self,
@@ -78,7 +84,8 @@ impl Rest {
         work: impl AsyncFnOnce(&Asked) -> Result<Answer, ErrorObject>,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
-        let caller = self.service(&parts.headers).await?;
+        let actor = self.service(&parts.headers).await?;
+        let caller = actor.viewer.clone();
         // A request costs before it is looked at.
         self.admit(&caller, bucket).await?;
         let bytes = read(body).await?;
@@ -91,7 +98,11 @@ impl Rest {
             None => self.messaging.ids.next(),
         };
         let asked = json(&bytes).map(|body| Asked {
-            caller: caller.clone(),
+            caller: Caller {
+                actor,
+                socket: None,
+                following: None,
+            },
             id,
             body,
         });

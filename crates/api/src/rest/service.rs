@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod events;
+mod messages;
 mod stats;
 mod tokens;
 mod users;
@@ -14,6 +15,7 @@ use super::Rest;
 pub(crate) fn routes() -> OpenApiRouter<Rest> {
     OpenApiRouter::new()
         .routes(routes!(events::post))
+        .routes(routes!(messages::post))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::retry))
         .routes(routes!(stats::get))

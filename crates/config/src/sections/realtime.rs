@@ -1,5 +1,6 @@
 //! Socket.IO connections.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::section;
@@ -24,5 +25,9 @@ section! {
         /// Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it
         /// (`permessage-deflate`). A broadcast is compressed once, but it costs clients memory.
         compression: bool = value("false");
+        /// Files with tables of dialects besides those that come with the program: each lets the front
+        /// ends of another system connect on its namespace (`docs/dialects.md`). One for the
+        /// namespace of a built-in one takes its place.
+        dialects: Vec<PathBuf> = value("[]");
     }
 }

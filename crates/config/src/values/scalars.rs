@@ -68,6 +68,7 @@ impl Value for String {
 
 impl Value for PathBuf {
     const KIND: &'static str = "path";
+    const LIST_KIND: &'static str = "list of paths";
 
     fn from_text(text: &str) -> Result<Self, String> {
         String::from_text(text).map(Self::from)

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use switchboard_messaging::hub::BusEvent;
-use switchboard_socketio::{Packet, SocketId};
+use switchboard_socketio::{Packet, Socket, SocketId};
 use tokio::time::Instant;
 
 use super::Entry;
+use super::posts::Posts;
 use super::sequencer::Sequencer;
 
 /// How far the room's subscription is.
@@ -34,6 +35,8 @@ pub(super) struct Following {
     pub(super) held: usize,
     /// A look at the gap, or its repair, is under way.
     pub(super) repairing: bool,
+    /// What is known of its messages, once a dialect that is told of receipts has a socket in it.
+    pub(super) posts: Option<Box<Posts>>,
     /// Since when nobody is in it or on the way in.
     pub(super) empty_since: Option<Instant>,
 }
@@ -65,9 +68,11 @@ impl Newcomer {
         if matches!(self.state, Waiting::Room) {
             self.entry.entered(0);
             (self.entry.on_entered, self.entry.done) = (again.on_entered, again.done);
-            self.entry.announcement = self.entry.announcement.take().or(again.announcement);
+            if self.entry.announcement.is_empty() {
+                self.entry.announcement = again.announcement;
+            }
         } else {
-            if let Some(packet) = again.announcement.take() {
+            for packet in again.announcement.drain(..) {
                 // A socket that is gone or full is closed by the runtime.
                 let _ = again.socket.emit(&packet.without_certainty());
             }
@@ -86,6 +91,7 @@ impl Following {
             newcomers: Vec::new(),
             repairing: false,
             held: 0,
+            posts: None,
             empty_since: None,
         }
     }
@@ -100,19 +106,21 @@ impl Following {
         self.sequencer.as_ref().map_or(0, Sequencer::delivered)
     }
 
-    /// What its members just got, kept for those who still wait for what came before it.
+    /// What its members just got, kept for those who still wait for what came before it: `packets` are
+    /// what a socket is told.
     pub(super) fn keep_for_newcomers(
         &mut self,
         rev: i64,
-        packet: &Packet,
+        packets: impl Fn(&Socket) -> Vec<Packet>,
         except: Option<&SocketId>,
     ) {
         for newcomer in &mut self.newcomers {
-            if except == Some(&newcomer.entry.socket.id()) {
+            let socket = &newcomer.entry.socket;
+            if except == Some(&socket.id()) {
                 continue;
             }
             if let Waiting::Past(tail) = &mut newcomer.state {
-                tail.push((rev, packet.clone()));
+                tail.extend(packets(socket).into_iter().map(|packet| (rev, packet)));
             }
         }
     }

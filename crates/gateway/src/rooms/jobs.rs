@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_messaging::Messaging;
-use switchboard_messaging::hub::{Channel, Published, Room, Standing};
+use switchboard_messaging::hub::{BusEvent, Channel, Published, Room, Standing};
 use switchboard_messaging::store::{Change, Head};
-use switchboard_protocol::{ConversationId, OrganizationId};
+use switchboard_protocol::calls::Window;
+use switchboard_protocol::{ConversationId, Message, OrganizationId};
 use switchboard_socketio::SocketId;
 use tokio::sync::Semaphore;
 
@@ -73,6 +74,8 @@ pub(super) enum Done {
         changes: Option<Vec<Change>>,
         up_to: i64,
     },
+    /// The newest message that a receipt is about was read; `None` when it could not be.
+    Explained(Box<BusEvent>, Option<Message>),
     /// Memberships were noted in the sessions of sockets.
     Noted,
     /// It is time to look whether a room is still empty.
@@ -310,6 +313,31 @@ async fn changes(
             None
         }
     }
+}
+
+/// Reads the message with a number that a receipt is about.
+pub(super) async fn explain(app: Messaging, receipt: BusEvent, seq: i64) -> Done {
+    let Room::Conversation(conversation) = receipt.channel.room else {
+        return Done::Explained(Box::new(receipt), None);
+    };
+    let message = message_at(&app, &receipt.channel.organization, conversation, seq).await;
+    Done::Explained(Box::new(receipt), message)
+}
+
+/// A conversation's message with a number; `None` when there is none, or the store is away.
+pub(crate) async fn message_at(
+    app: &Messaging,
+    organization: &OrganizationId,
+    conversation: ConversationId,
+    seq: i64,
+) -> Option<Message> {
+    let after = Window::After(seq - 1);
+    let found = app
+        .store
+        .history(organization, conversation, after, 1)
+        .await;
+    let found = found.inspect_err(|error| tracing::debug!(%error, "message of a receipt not read"));
+    found.ok()?.pop().filter(|message| message.seq == seq)
 }
 
 /// Notes in the sessions of sockets that a membership of their user began or ended.

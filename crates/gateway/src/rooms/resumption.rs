@@ -8,6 +8,7 @@ use switchboard_protocol::{ConversationId, OrganizationId};
 use switchboard_socketio::{Socket, SocketId};
 use tokio::sync::oneshot;
 
+use super::posts::Post;
 use super::shard::Message;
 use super::shards::Shards;
 
@@ -37,6 +38,8 @@ pub(crate) struct Resumption {
     pub(crate) missed: Vec<BusEvent>,
     /// What it knows of some conversations beyond its position.
     pub(crate) known: HashMap<ConversationId, i64>,
+    /// The messages that receipts among what it missed are about, if it is told of those.
+    pub(crate) posts: HashMap<ConversationId, Vec<Post>>,
 }
 
 /// It could not be given its former place.

@@ -7,11 +7,12 @@ mod gaps;
 mod membership;
 mod past;
 mod resuming;
+mod wording;
 
 use std::collections::HashMap;
 
 use switchboard_messaging::Messaging;
-use switchboard_messaging::hub::{BusEvent, Channel};
+use switchboard_messaging::hub::{BusEvent, Channel, Position};
 use switchboard_protocol::OrganizationId;
 use switchboard_socketio::{Packet, Socket, SocketId};
 use tokio::sync::{mpsc, oneshot};
@@ -40,6 +41,8 @@ pub(super) enum Message {
     Doubt,
     /// An event of one socket, which says where it stands.
     Tell(Socket, Packet),
+    /// Say where the sockets stand, if that is certain.
+    Place(oneshot::Sender<Option<Position>>),
     /// The same of several sockets.
     TellAll(Vec<(Socket, Packet)>),
     /// Keep what happens in these rooms, and say when they are live.
@@ -168,6 +171,8 @@ impl Shard {
             Message::Event(event) => self.event(*event).await,
             Message::Doubt => {}
             Message::Tell(socket, packet) => self.tell(&socket, &packet),
+            // Whoever asked may have gone.
+            Message::Place(reply) => drop(reply.send(self.place.position())),
             Message::TellAll(all) => {
                 for (socket, packet) in &all {
                     self.tell(socket, packet);
@@ -201,6 +206,7 @@ impl Shard {
                 changes,
                 up_to,
             } => self.past(&channel, newcomer, changes, up_to),
+            Done::Explained(receipt, message) => self.explained(&receipt, message).await,
             Done::Noted => {}
             Done::LingerOver(channel) => self.close_if_empty(channel),
             Done::Closed(channel) => self.closed(channel),

@@ -83,8 +83,7 @@ impl Counting {
     }
 
     fn sockets_in(&self, room: &str) -> Vec<Socket> {
-        let io = self.outlet.io();
-        io.map_or_else(Vec::new, |io| io.sockets_in(NAMESPACE, room))
+        self.outlet.sockets_in(room)
     }
 
     fn sockets_of(&self, organization: &OrganizationId, user: &UserId) -> Vec<Socket> {
@@ -185,9 +184,20 @@ impl Counting {
         let Ok(packet) = Packet::event(NAMESPACE, event.name(), &event) else {
             return Vec::new();
         };
-        let sockets = self.sockets_of(organization, user).into_iter();
-        let sockets = sockets.filter(|socket| except != Some(socket.id().as_str()));
-        sockets.map(|socket| (socket, packet.clone())).collect()
+        let mut told = Vec::new();
+        for socket in self.sockets_of(organization, user) {
+            if except == Some(socket.id().as_str()) {
+                continue;
+            }
+            if socket.namespace() == NAMESPACE {
+                told.push((socket, packet.clone()));
+            } else {
+                let dialects = &self.outlet.dialects;
+                let packets = dialects.packets(&socket, event.name(), &event);
+                told.extend(packets.into_iter().map(|packet| (socket.clone(), packet)));
+            }
+        }
+        told
     }
 }
 

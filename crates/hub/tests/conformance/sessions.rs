@@ -17,6 +17,8 @@ fn key(name: &str) -> SessionKey {
 fn record(owner: &str) -> SessionRecord {
     let conversation = |number| ConversationId(Uuid::from_u128(number));
     SessionRecord {
+        namespace: "/chat".to_owned(),
+        began: Some("epoch.7".to_owned()),
         user: alice(),
         socket: "a-socket-of-20-chars".into(),
         owner: owner.into(),

@@ -4,8 +4,10 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use switchboard_protocol::{OrganizationId, UserId};
+use switchboard_protocol::{OrganizationId, Timestamp, UserId};
 
+use super::SERVICE;
+use crate::actor::Actor;
 use crate::store::Viewer;
 
 /// The keys that are good. Only their digests are kept.
@@ -28,8 +30,8 @@ impl ApiKeys {
         )
     }
 
-    /// Who calls with this key. It takes the same time whether it is nearly right or not at all.
-    pub fn find(&self, key: &str) -> Option<Viewer> {
+    /// Who calls with this key, at the time `now`. It takes the same time whether it is nearly right or not at all.
+    pub fn find(&self, key: &str, now: Timestamp) -> Option<Actor> {
         let wanted = hash(key);
         let mut found = None;
         for (organization, known) in &self.0 {
@@ -43,9 +45,18 @@ impl ApiKeys {
             .take(8)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        Some(Viewer {
+        let viewer = Viewer {
             organization: found?.clone(),
             user: UserId::new(&format!("api-key:{start}")).ok()?,
+        };
+        Some(Actor {
+            viewer,
+            roles: [SERVICE.to_owned()].into(),
+            device: None,
+            token_id: None,
+            issued_at: Some(now),
+            // A key has no end of its own; whoever asks again shows it again.
+            expires_at: now,
         })
     }
 }
@@ -64,14 +75,15 @@ mod tests {
     fn a_key_is_its_organizations_and_no_part_of_it_is_good() {
         let of = |name: &str| OrganizationId::new(name).unwrap();
         let keys = ApiKeys::new([(of("acme"), "first key"), (of("globex"), "second key")]);
-        let found = |key: &str| keys.find(key).map(|viewer| viewer.organization);
+        let now = Timestamp::default();
+        let found = |key: &str| keys.find(key, now).map(|actor| actor.viewer.organization);
         assert_eq!(found("first key"), Some(of("acme")));
         assert_eq!(found("second key"), Some(of("globex")));
         for bad in ["", "first", "first key ", "First key"] {
             assert_eq!(found(bad), None, "{bad:?}");
         }
-        let (one, other) = (keys.find("first key"), keys.find("second key"));
-        assert_ne!(one.unwrap().user, other.unwrap().user);
+        let user = |key: &str| keys.find(key, now).map(|actor| actor.viewer.user);
+        assert_ne!(user("first key"), user("second key"));
         assert!(!format!("{keys:?}").contains("key "));
     }
 }

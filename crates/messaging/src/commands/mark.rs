@@ -96,6 +96,11 @@ async fn place(
 ) -> Result<(ConversationId, i64), ErrorObject> {
     let ids = match mark {
         Watermark::UpTo { conversation, seq } => return Ok((conversation, seq)),
+        Watermark::All { conversation } => {
+            let found = app.store.membership(caller.viewer(), conversation).await?;
+            let found = found.ok_or(Refusal::NoConversation)?;
+            return Ok((conversation, found.conversation.last_seq));
+        }
         Watermark::Messages(ids) => ids,
     };
     let places = app

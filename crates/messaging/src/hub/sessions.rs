@@ -25,6 +25,13 @@ pub struct SessionRecord {
     pub user: UserId,
     /// Public socket id, which the client keeps.
     pub socket: String,
+    /// The Socket.IO namespace that it is in; a session goes on only there.
+    #[serde(default = "native")]
+    pub namespace: String,
+    /// The place in the organization's order from which on its socket was in its rooms, as text, when
+    /// no event has told the client of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<String>,
     /// The connection that has it, or had it last: unique in the cluster.
     pub owner: String,
     /// Conversations that it follows beside those that sockets enter by themselves, each with the
@@ -34,6 +41,10 @@ pub struct SessionRecord {
     /// Conversations that it does not follow although sockets enter them by themselves.
     #[serde(default)]
     pub left: BTreeSet<ConversationId>,
+}
+
+fn native() -> String {
+    "/".to_owned()
 }
 
 /// What asking for a session came to.

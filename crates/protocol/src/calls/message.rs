@@ -68,6 +68,8 @@ pub enum Watermark {
     },
     /// Up to the newest of these messages.
     Messages(Vec<MessageId>),
+    /// Up to the newest message that there is.
+    All { conversation: ConversationId },
 }
 
 /// `message:react` and `message:unreact`.
@@ -289,14 +291,19 @@ fn watermark(mut fields: Fields<'_>) -> Result<Watermark, Vec<Detail>> {
     let id = fields.optional(&["messageId"], &Id::MESSAGE);
     let conversation = fields.optional(CONVERSATION, &Id::CONVERSATION);
     let seq = fields.optional(&["upToSeq"], &Number::from(0));
+    let all = fields.optional(&["all"], &Boolean) == Some(true);
     fields.any_of(&[
         &[&["messageIds"]],
         &[&["messageId"]],
         &[CONVERSATION, &["upToSeq"]],
+        &[CONVERSATION, &["all"]],
     ]);
     fields.done(|| match (ids, id) {
         (Some(ids), _) => Some(Watermark::Messages(ids)),
         (None, Some(id)) => Some(Watermark::Messages(vec![id])),
+        (None, None) if all && seq.is_none() => Some(Watermark::All {
+            conversation: conversation?,
+        }),
         (None, None) => Some(Watermark::UpTo {
             conversation: conversation?,
             seq: seq?,

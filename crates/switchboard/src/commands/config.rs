@@ -12,6 +12,7 @@ pub(crate) fn run(options: &Config) -> Done {
         ConfigCommand::Check(file) => {
             let loaded = load(file.config.as_deref())?;
             crate::keys::check(&loaded.settings)?;
+            crate::dialects::read(&loaded.settings)?;
             crate::serve::connect::check_redis(&loaded.settings)?;
             for warning in &loaded.warnings {
                 output::problem(&format!("warning: {warning}"));

@@ -112,11 +112,18 @@ pub(crate) fn measure_dependencies(health: &Health) {
 /// The metrics of the sockets as they are now.
 pub(crate) fn measure_sockets(io: &Io) {
     let counted = io.connections();
-    for transport in [Transport::Polling, Transport::WebSocket] {
-        let of_transport = counted.iter().filter(|row| row.transport == transport);
-        let count: usize = of_transport.map(|row| row.count).sum();
-        let labels = [("transport", transport.as_str()), ("namespace", "/")];
-        metrics::gauge!(names::CONNECTIONS, &labels).set(count as f64);
+    // Those that are served: no client makes another one.
+    for namespace in io.namespaces() {
+        for transport in [Transport::Polling, Transport::WebSocket] {
+            let here = counted.iter().filter(|row| row.transport == transport);
+            let here = here.filter(|row| row.namespace == namespace);
+            let count: usize = here.map(|row| row.count).sum();
+            let labels = [
+                ("transport", transport.as_str().to_owned()),
+                ("namespace", namespace.clone()),
+            ];
+            metrics::gauge!(names::CONNECTIONS, &labels).set(count as f64);
+        }
     }
     metrics::gauge!(names::SEND_QUEUE_BYTES).set(io.queued_bytes() as f64);
     metrics::counter!(names::CONNECTIONS_REFUSED_TOTAL, "limit" => "address")

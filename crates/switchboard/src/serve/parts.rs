@@ -22,6 +22,7 @@ use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
     Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemIds,
 };
+use switchboard_protocol::Dialect;
 use switchboard_socketio::listen;
 use switchboard_telemetry::names;
 use tokio_util::sync::CancellationToken;
@@ -142,7 +143,12 @@ pub(crate) fn log_bounds(settings: &Settings) -> LogBounds {
     }
 }
 
-pub(crate) fn gateway_options(settings: &Settings, node_id: &str, route: Route) -> GatewayOptions {
+pub(crate) fn gateway_options(
+    settings: &Settings,
+    node_id: &str,
+    route: Route,
+    dialects: Vec<Dialect>,
+) -> GatewayOptions {
     let realtime = &settings.realtime;
     GatewayOptions {
         node_id: node_id.to_owned(),
@@ -162,6 +168,7 @@ pub(crate) fn gateway_options(settings: &Settings, node_id: &str, route: Route) 
         connections_per_user: settings.limits.connections_per_user as usize,
         connections_per_org: settings.limits.connections_per_org as usize,
         max_disconnection: settings.recovery.max_disconnection,
+        dialects,
         rooms_per_socket: settings.limits.rooms_per_socket as usize,
         socketio: switchboard_socketio::Options {
             max_packet: realtime.max_packet.bytes(),

@@ -80,7 +80,7 @@ pub(crate) async fn list(
         let Query(query) = query.map_err(|error| ErrorObject::invalid("", error.body_text()))?;
         let page = Page::of(query)?;
         let place = (page.cursor.as_deref(), page.limit);
-        let organization = &asked.caller.organization;
+        let organization = asked.organization();
         let letters = rest.messaging.dead_letters(organization, page.user, place);
         says(StatusCode::OK, &letters.await?)
     })
@@ -108,7 +108,7 @@ pub(crate) async fn retry(
     rest.answer_service("service:dead-letters", request, async |asked| {
         let read = Id::QUEUED.read(&Value::from(id.as_str()));
         let event = read.map_err(|_| ErrorObject::not_found("dead letter"))?;
-        let organization = &asked.caller.organization;
+        let organization = asked.organization();
         rest.messaging
             .retry_dead_letter(organization, event)
             .await?;

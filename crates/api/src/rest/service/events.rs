@@ -30,7 +30,7 @@ use crate::rest::answering::says;
 pub(crate) async fn post(State(rest): State<Rest>, request: Request) -> Response {
     rest.answer_service("service:events", request, async |asked| {
         let input = asked.read(PostEvent::decode)?;
-        let organization = &asked.caller.organization;
+        let organization = asked.organization();
         let posted = rest.messaging.post_event(organization, asked.id, input);
         says(StatusCode::ACCEPTED, &posted.await?)
     })

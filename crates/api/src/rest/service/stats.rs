@@ -22,7 +22,7 @@ use crate::rest::answering::says;
 )]
 pub(crate) async fn get(State(rest): State<Rest>, request: Request) -> Response {
     rest.answer_service("service:stats", request, async |asked| {
-        let stats = rest.messaging.service_stats(&asked.caller.organization);
+        let stats = rest.messaging.service_stats(asked.organization());
         says(StatusCode::OK, &stats.await?)
     })
     .await

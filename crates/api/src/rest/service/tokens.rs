@@ -26,7 +26,7 @@ use crate::rest::answering::says;
 )]
 pub(crate) async fn revoke(State(rest): State<Rest>, request: Request) -> Response {
     rest.answer_service("service:tokens", request, async |asked| {
-        let (app, organization) = (&rest.messaging, &asked.caller.organization);
+        let (app, organization) = (&rest.messaging, asked.organization());
         match asked.read(RevokeTokens::decode)? {
             RevokeTokens::One { token } => app.revoke_token(organization, &token, None).await?,
             RevokeTokens::Before { user, before } => {

@@ -35,7 +35,7 @@ pub(crate) async fn disconnect(
         let input = asked.read(DisconnectUser::decode)?;
         let user = UserId::new(&id);
         let user = user.map_err(|error| ErrorObject::invalid("id", error.to_string()))?;
-        let organization = &asked.caller.organization;
+        let organization = asked.organization();
         let reason = input.reason.as_deref();
         let app = &rest.messaging;
         app.disconnect_user(organization, &user, reason).await?;

@@ -95,7 +95,7 @@ impl Shard {
             if after.is_some_and(|after| after != delivered) {
                 // The room is live, but it takes a moment until it is there.
                 let entry = &mut newcomer.entry;
-                if let Some(packet) = entry.announcement.take() {
+                for packet in entry.announcement.drain(..) {
                     // A socket that is gone or full is closed by the runtime.
                     let _ = entry.socket.emit(&packet.without_certainty());
                 }
@@ -126,7 +126,7 @@ impl Shard {
 
     /// A socket follows a room: it is told so, and whoever waited for it.
     fn has_entered(&self, entry: &mut Entry) {
-        if let Some(packet) = entry.announcement.take() {
+        for packet in entry.announcement.drain(..) {
             self.tell(&entry.socket, &packet);
         }
         let room = self.rooms.get(&entry.channel);

@@ -12,6 +12,7 @@ use super::super::{Entry, room_name};
 use super::Shard;
 use super::membership::ADDED;
 use crate::NAMESPACE;
+use crate::dialects::Dialects;
 use crate::sessions::Membership;
 
 impl Shard {
@@ -85,12 +86,14 @@ impl Shard {
     pub(super) async fn deliver_all(&mut self, channel: &Channel, ready: Vec<(i64, BusEvent)>) {
         for (rev, event) in ready {
             let packet = self.fan_out(&event).await;
+            let dialects = &self.outlet.dialects;
             let Some(room) = self.rooms.get_mut(channel) else {
                 return;
             };
             if let Some(packet) = &packet {
                 let except = event.except.as_deref().and_then(SocketId::parse);
-                room.keep_for_newcomers(rev, packet, except.as_ref());
+                let told = |socket: &Socket| shared(dialects, socket, &event, packet);
+                room.keep_for_newcomers(rev, told, except.as_ref());
             }
             let in_turn = room.take_those_in_turn(rev);
             self.keep_for_held(&event);
@@ -123,7 +126,8 @@ impl Shard {
                 self.enter(entry);
             } else if event.except.as_deref() != Some(socket.id().as_str()) {
                 // The one that caused it enters with its ack.
-                self.enter(entry.announced_by(packet.clone()));
+                let packets = shared(&self.outlet.dialects, socket, event, &packet);
+                self.enter(entry.announced_by(packets));
             }
         }
         if enters.told_there {
@@ -143,20 +147,20 @@ impl Shard {
     }
 
     /// The place, or the one before it.
-    fn place_before(&self, is_before: bool) -> Option<Position> {
+    pub(super) fn place_before(&self, is_before: bool) -> Option<Position> {
         let mut place = self.place.position()?;
         place.offset = place.offset.saturating_sub(u64::from(is_before));
         Some(place)
     }
 
-    fn placed_at(packet: &Packet, place: Option<Position>) -> Packet {
+    pub(super) fn placed_at(packet: &Packet, place: Option<Position>) -> Packet {
         match place {
             Some(position) => packet.with_offset(&position.to_string()),
             None => packet.without_certainty(),
         }
     }
 
-    /// Sends an event to everybody in its room, encoded once. A large room takes several turns.
+    /// Sends an event to everybody in its room, encoded once per dialect. A large room takes several turns.
     async fn fan_out(&mut self, event: &BusEvent) -> Option<Packet> {
         self.fan_out_at(event, self.place_before(false)).await
     }
@@ -173,10 +177,11 @@ impl Shard {
                 .await;
             (packet, reached)
         } else {
-            let packet = Self::placed_at(&packet, place);
+            let packet = Self::placed_at(&packet, place.clone());
             let reached = io.broadcast(NAMESPACE, &room, &packet, except).await;
             (packet, reached)
         };
+        let reached = reached + self.tell_in_dialects(event, place, except).await;
         let class = event.class.as_str();
         metrics::counter!("switchboard_fanout_deliveries_total", "class" => class)
             .increment(reached as u64);
@@ -186,6 +191,20 @@ impl Shard {
         }
         self.outlet.unread.heard(event);
         Some(packet)
+    }
+}
+
+/// What a socket is told of an event: natively, the packet that all share.
+pub(super) fn shared(
+    dialects: &Dialects,
+    socket: &Socket,
+    event: &BusEvent,
+    packet: &Packet,
+) -> Vec<Packet> {
+    if socket.namespace() == NAMESPACE {
+        vec![packet.clone()]
+    } else {
+        dialects.packets(socket, &event.name, &event.data)
     }
 }
 

@@ -3,14 +3,12 @@
 use switchboard_messaging::hub::{BusEvent, Channel, Room};
 use switchboard_messaging::publish;
 use switchboard_messaging::store::Change;
-use switchboard_socketio::Packet;
 
 use super::super::following::{Newcomer, Waiting};
 use super::super::jobs::{self, Done};
 use super::super::sequencer::{Offered, Sequencer};
 use super::Shard;
 use super::membership::Turn;
-use crate::NAMESPACE;
 use crate::sessions::Membership;
 
 impl Shard {
@@ -147,7 +145,11 @@ impl Shard {
         let is_anothers = |change: &&Change| change.maker.as_deref() != Some(id.as_str());
         for change in changes.iter().filter(is_due).filter(is_anothers) {
             let event = &change.event;
-            if let Ok(packet) = Packet::event(NAMESPACE, event.name(), event) {
+            for packet in self
+                .outlet
+                .dialects
+                .packets(&entry.socket, event.name(), event)
+            {
                 // A socket that is gone or full is closed by the runtime.
                 let _ = entry.socket.emit(&packet.without_certainty());
             }

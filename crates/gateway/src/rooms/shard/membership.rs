@@ -14,6 +14,7 @@ use super::super::following::Waiting;
 use super::super::jobs;
 use super::super::{Entry, room_name};
 use super::Shard;
+use super::events::shared;
 use crate::sessions::Membership;
 
 pub(super) const ADDED: &str = "conversation:member-added";
@@ -77,14 +78,21 @@ impl Shard {
     ) {
         match Turn::of(&event.name, &event.data) {
             None => {}
-            Some(turn) if turn.is_member => self.bring_in(channel, &turn.user, (rev, packet)),
-            Some(turn) => self.expel(channel, &turn.user, (rev, packet)),
+            Some(turn) if turn.is_member => {
+                self.bring_in(channel, &turn.user, (rev, event, packet))
+            }
+            Some(turn) => self.expel(channel, &turn.user, (rev, event, packet)),
         }
     }
 
     /// The user's sockets that are not in the room, which were not told of this change by it, follow it
     /// from here on.
-    fn bring_in(&mut self, channel: &Channel, user: &UserId, (rev, packet): (i64, &Packet)) {
+    fn bring_in(
+        &mut self,
+        channel: &Channel,
+        user: &UserId,
+        (rev, event, packet): (i64, &BusEvent, &Packet),
+    ) {
         let mut brought = Vec::new();
         for socket in self.sockets_of(user) {
             let id = socket.id();
@@ -92,15 +100,21 @@ impl Shard {
             if room.is_some_and(|room| !room.members.contains(&id) && room.newcomer(&id).is_none())
             {
                 brought.push(socket.clone());
+                let packets = shared(&self.outlet.dialects, &socket, event, packet);
                 let entry = Entry::after(channel.clone(), socket, rev);
-                self.enter(entry.announced_by(packet.clone()));
+                self.enter(entry.announced_by(packets));
             }
         }
         self.note_membership(channel, &brought, Membership::Began(rev));
     }
 
     /// The user's sockets, which the room has told of it, are no longer in it.
-    fn expel(&mut self, channel: &Channel, user: &UserId, (rev, packet): (i64, &Packet)) {
+    fn expel(
+        &mut self,
+        channel: &Channel,
+        user: &UserId,
+        (rev, event, packet): (i64, &BusEvent, &Packet),
+    ) {
         let sockets = self.sockets_of(user);
         for socket in &sockets {
             let room = self.rooms.get_mut(channel);
@@ -112,7 +126,9 @@ impl Shard {
                 if let Waiting::Past(_) = newcomer.state {
                     // What came before is read for it, in vain. A socket that is gone or full is closed
                     // by the runtime.
-                    let _ = socket.emit(&packet.without_certainty());
+                    for packet in shared(&self.outlet.dialects, socket, event, packet) {
+                        let _ = socket.emit(&packet.without_certainty());
+                    }
                 }
             }
             self.leave(channel, socket);

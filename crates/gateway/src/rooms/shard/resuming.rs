@@ -160,12 +160,22 @@ impl Shard {
     fn restore(&mut self, held: Held, who: Resumption) -> Result<(), ResumptionFailed> {
         let past = Past::of(&who, held.tail, held.rooms);
         let Past { events, rooms, .. } = &past;
+        let socket = &who.socket;
         let mut replay = Vec::with_capacity(events.len());
         for event in events {
-            let packet = Packet::event(NAMESPACE, &event.name, &event.data);
-            let packet = packet.map_err(|_| ResumptionFailed)?;
             let position = event.position.as_ref().ok_or(ResumptionFailed)?;
-            replay.push(packet.with_offset(&position.to_string()));
+            let mut packets = match socket.namespace() {
+                NAMESPACE => {
+                    let packet = Packet::event(NAMESPACE, &event.name, &event.data);
+                    vec![packet.map_err(|_| ResumptionFailed)?]
+                }
+                _ => self.replayed_in_dialect(&who, event),
+            };
+            // With the last of them the client has all.
+            if let Some(last) = packets.last_mut() {
+                *last = last.with_offset(&position.to_string());
+            }
+            replay.append(&mut packets);
         }
         let recovery = Recovery {
             id: who.id,

@@ -19,7 +19,7 @@ use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
     Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemClock, SystemIds,
 };
-use switchboard_protocol::{ConversationId, OrganizationId, UserId};
+use switchboard_protocol::{ConversationId, Dialect, OrganizationId, UserId};
 use switchboard_socketio::listen;
 use switchboard_testkit::client::{Refused, SocketClient};
 use tempfile::TempDir;
@@ -51,6 +51,7 @@ pub(crate) struct Setup {
     pub(crate) connections_per_org: usize,
     pub(crate) rooms_per_socket: usize,
     pub(crate) max_disconnection: Duration,
+    pub(crate) dialects: Vec<Dialect>,
 }
 
 impl Default for Setup {
@@ -69,6 +70,7 @@ impl Default for Setup {
             connections_per_org: 0,
             rooms_per_socket: 0,
             max_disconnection: Duration::from_mins(1),
+            dialects: Dialect::built_in().unwrap(),
         }
     }
 }
@@ -364,6 +366,7 @@ fn options(id: &str, setup: &Setup) -> GatewayOptions {
         connections_per_org: setup.connections_per_org,
         rooms_per_socket: setup.rooms_per_socket,
         max_disconnection: setup.max_disconnection,
+        dialects: setup.dialects.clone(),
         socketio: switchboard_socketio::Options {
             send_queue: 256 * 1024,
             ..switchboard_socketio::Options::default()
