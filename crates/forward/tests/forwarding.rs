@@ -86,6 +86,7 @@ impl Node {
             address: Some(format!("http://{}", addresses[1])),
             route: route.as_str().to_owned(),
             draining: false,
+            figures: Default::default(),
         };
         list.renew_lease(&info).await.unwrap();
         Self {

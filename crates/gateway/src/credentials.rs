@@ -11,6 +11,7 @@ use switchboard_socketio::{Handshake, Socket, SocketId, network_of};
 
 use crate::door::{Door, Opened};
 use crate::handshake;
+use crate::recovering::Recovered;
 use crate::session::Session;
 
 impl Door {
@@ -52,6 +53,21 @@ impl Door {
             self.messaging.admit_failed_connect(address).await?;
         }
         Err(failure)
+    }
+
+    /// The session of somebody whose token is good: the former one, or a new one.
+    pub(crate) async fn let_in(
+        &self,
+        handshake: &Handshake,
+        actor: Actor,
+        socket: &Socket,
+    ) -> Result<Opened, ErrorObject> {
+        let opened = match self.recover(handshake, &actor, socket).await? {
+            Recovered::Yes(opened) => *opened,
+            Recovered::No(failure) => self.begin(actor, socket, failure).await?,
+        };
+        self.present.came(socket, &opened);
+        Ok(opened)
     }
 
     /// The session of a socket that has, or is given back, this id.

@@ -18,12 +18,13 @@ use switchboard_socketio::{
 };
 
 use crate::connection_calls::RecoveryCounts;
+use crate::connection_log::ConnectionLog;
 use crate::dialects::Dialects;
 use crate::expiry::Expiry;
 use crate::places::{Place, Places};
 use crate::present::Present;
 use crate::queue::Queue;
-use crate::recovering::{Recovered, RecoveryFailure, new_key};
+use crate::recovering::{RecoveryFailure, new_key};
 use crate::revoked::Revoker;
 use crate::rooms::{Entry, Rooms, room_name};
 use crate::seat::Seat;
@@ -45,6 +46,7 @@ pub(crate) struct Door {
     pub(crate) present: Present,
     pub(crate) queue: Queue,
     pub(crate) watchers: Watchers,
+    pub(crate) log: ConnectionLog,
     pub(crate) recoveries: RecoveryCounts,
     pub(crate) revoker: Revoker,
     /// Held while a user's sockets are counted and one is added.
@@ -81,12 +83,11 @@ impl Door {
 
     async fn open(&self, handshake: &Handshake, socket: &Socket) -> Result<Opened, ErrorObject> {
         let actor = self.who_connects(handshake).await?;
-        let opened = match self.recover(handshake, &actor, socket).await? {
-            Recovered::Yes(opened) => *opened,
-            Recovered::No(failure) => self.begin(actor, socket, failure).await?,
-        };
-        self.present.came(socket, &opened);
-        Ok(opened)
+        let viewer = actor.viewer.clone();
+        let opened = self.let_in(handshake, actor, socket).await;
+        let connection = opened.as_ref().map(|opened| opened.owner.as_str());
+        self.log.connects(handshake, &viewer, connection);
+        opened
     }
 
     /// A session that is new.
@@ -355,6 +356,7 @@ impl Application for Door {
         let device = &opened.session.device;
         self.messaging.presence.socket_gone(device).await;
         opened.place.leave();
+        self.log.ends(viewer, &opened.owner, reason);
         self.present.ended(&id, &opened.owner);
     }
 }

@@ -2,6 +2,7 @@
 
 mod authenticating;
 mod connection_calls;
+mod connection_log;
 mod credentials;
 mod dialects;
 mod door;
@@ -136,8 +137,8 @@ impl Gateway {
         let expiry = expiry::Expiry::new(dialects.clone());
         let window = options.presence_window;
         let socketio = switchboard_socketio::Options {
-            // Where a token may be.
-            headers: vec![header::AUTHORIZATION, header::COOKIE],
+            // Where a token may be, and what kind of program the client is.
+            headers: vec![header::AUTHORIZATION, header::COOKIE, header::USER_AGENT],
             namespaces: dialects.namespaces(),
             ..options.socketio.clone()
         };
@@ -160,6 +161,9 @@ impl Gateway {
         };
         let pace = (options.unread_window, options.unread_check);
         tasks.spawn(counting.run(pace, stop.clone()));
+        let (log, logged) = connection_log::ConnectionLog::new(&options.node_id, &clock);
+        let hub = Arc::clone(&messaging.hub);
+        tasks.spawn(connection_log::write(hub, logged, stop.clone()));
         let fanned = (
             rooms.clone(),
             present.clone(),
@@ -178,6 +182,7 @@ impl Gateway {
             present,
             queue,
             watchers,
+            log,
             recoveries: connection_calls::RecoveryCounts::default(),
             revoker,
             counting: std::sync::Mutex::default(),

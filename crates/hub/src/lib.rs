@@ -33,3 +33,6 @@ const UNREAD_KEPT: Duration = Duration::from_hours(1);
 
 /// How long it is remembered what a user chose and when they were last seen, since the last change.
 const PRESENCE_KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// How long it is remembered what happened to connections, since the last time.
+const CONNECTIONS_KEPT: Duration = Duration::from_hours(7 * 24);

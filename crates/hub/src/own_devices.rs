@@ -335,8 +335,11 @@ impl OwnDevices {
                 Some(PresenceStatus::Busy) => count.busy += 1,
                 Some(PresenceStatus::Offline) | None => {}
             }
-            count.sockets += user.own.devices.len() as u64;
-            count.devices += count_devices(user.own.devices.values());
+            let choice = user.seen.as_ref().and_then(|seen| seen.choice);
+            if choice != Some(PresenceStatus::Offline) {
+                count.sockets += user.own.devices.len() as u64;
+                count.devices += count_devices(user.own.devices.values());
+            }
         }
         count
     }

@@ -63,6 +63,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
+            figures: Default::default(),
             draining: false,
         };
         self.hub.renew_lease(&info).await
@@ -211,7 +212,7 @@ async fn every_key_has_a_ttl() {
     make_every_kind_of_key(&*doomed.hub).await;
     let observer = observer(&url()).await;
     let seen = ttls(&observer, &prefix).await;
-    assert_eq!(seen.len(), 14, "{seen:?}");
+    assert_eq!(seen.len(), 16, "{seen:?}");
 
     doomed.hub.leave().await.unwrap();
     let node = Node::connect(&url(), &prefix, "node").await;

@@ -54,6 +54,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
+            figures: Default::default(),
             draining: false,
         };
         let told = self.hub.renew_lease(&info).await.unwrap();
@@ -389,4 +390,35 @@ async fn nobody_is_taken_for_dead_because_redis_was_away() {
     // The incarnation without a lease is buried; bob belongs to the next one.
     assert_eq!(a.hub.reap_dead_nodes().await.unwrap(), []);
     assert_eq!(a.status("bob").await, Online);
+}
+
+#[tokio::test]
+async fn who_is_there_is_told_by_what_the_node_knows_while_redis_is_away() {
+    let mut redis = PrivateRedis::start().await;
+    let (a, b) = (
+        Node::connect(&redis, "a").await,
+        Node::connect(&redis, "b").await,
+    );
+    for name in ["alice", "bob", "carol"] {
+        a.change(name, device("s", Online)).await;
+    }
+    b.change("dave", device("s", Online)).await;
+    a.change("bob", choose(Some(Offline), None)).await;
+    a.change("carol", device("s", Away)).await;
+    let everybody = a.hub.roster(&acme(), None, 10).await.unwrap();
+    assert_eq!((everybody.total, everybody.degraded), (3, false));
+    redis.kill();
+    a.until_degraded(true).await;
+    let first = a.hub.roster(&acme(), None, 1).await.unwrap();
+    assert_eq!((first.total, first.degraded), (2, true));
+    assert_eq!(first.presences[0].user_id, user("alice"));
+    let rest = a.hub.roster(&acme(), first.next.as_ref(), 1).await.unwrap();
+    assert_eq!(
+        (&rest.presences[0].user_id, rest.next),
+        (&user("carol"), None)
+    );
+    let count = a.hub.headcount(&acme()).await.unwrap();
+    assert_eq!((count.online, count.away, count.busy), (1, 1, 0));
+    assert!(count.degraded);
+    assert_eq!(count.sockets, 2, "who appears offline is not in it");
 }

@@ -95,6 +95,7 @@ mod tests {
                 connections: 0,
                 address: None,
                 route: String::new(),
+                figures: Default::default(),
                 draining,
             };
             Ok(nodes.into_iter().map(info).collect())

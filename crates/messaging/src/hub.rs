@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use switchboard_protocol::answers::{ConnectionEvent, NodeFigures};
 use switchboard_protocol::{
     ConversationId, DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
 };
@@ -321,7 +322,7 @@ pub trait Buckets: Send + Sync {
 }
 
 /// A node, as the others see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeInfo {
     /// Unique in the cluster, and new with each start.
@@ -340,6 +341,9 @@ pub struct NodeInfo {
     /// Whether it is on the way out, and sends its clients away.
     #[serde(default)]
     pub draining: bool,
+    /// How it is doing.
+    #[serde(default)]
+    pub figures: NodeFigures,
 }
 
 /// Which nodes there are.
@@ -362,10 +366,41 @@ pub trait Registry: Send + Sync {
     async fn nodes(&self) -> HubResult<Vec<NodeInfo>>;
 }
 
+/// What happened to the connections of each organization lately. It is a memory of the newest
+/// [`CONNECTION_EVENTS`] for operators, which may be lost.
+#[async_trait]
+pub trait ConnectionLog: Send + Sync {
+    /// Adds events, each of them newer than those before.
+    async fn log_connections(
+        &self,
+        organization: &OrganizationId,
+        events: &[ConnectionEvent],
+    ) -> HubResult<()>;
+
+    /// The newest events, newest first.
+    async fn connection_events(
+        &self,
+        organization: &OrganizationId,
+        limit: usize,
+    ) -> HubResult<Vec<ConnectionEvent>>;
+}
+
+/// Connection events of an organization that are kept.
+pub const CONNECTION_EVENTS: usize = 1_000;
+
 /// Everything that nodes share.
 #[async_trait]
 pub trait Hub:
-    Bus + Order + Sessions + PresenceBook + TypingBook + UnreadBook + Buckets + Registry + fmt::Debug
+    Bus
+    + Order
+    + Sessions
+    + PresenceBook
+    + TypingBook
+    + UnreadBook
+    + Buckets
+    + Registry
+    + ConnectionLog
+    + fmt::Debug
 {
     /// Whether the shared memory answers.
     async fn ping(&self) -> HubResult<()>;
@@ -389,6 +424,7 @@ mod tests {
             r#"{"id":"a","version":"0","startedAt":"2026-01-01T00:00:00.000Z","connections":1}"#;
         let node: NodeInfo = serde_json::from_str(told).unwrap();
         assert_eq!((node.address, node.route), (None, String::new()));
+        assert_eq!(node.figures, NodeFigures::default());
         assert!(!node.draining);
     }
 }

@@ -230,6 +230,14 @@ impl Messaging {
                 Some(conversation) => conversation,
                 None => return Ok(()),
             },
+            Call::MonitoringMetrics
+            | Call::MonitoringEvents(_)
+            | Call::MonitoringStats
+            | Call::MonitoringHealth
+                if !caller.actor.is_operator() =>
+            {
+                return Err(ErrorObject::forbidden("only operators may look at that"));
+            }
             _ => return Ok(()),
         };
         self.must_be_member(caller.viewer(), conversation).await
@@ -271,6 +279,10 @@ impl Messaging {
                 queries::presence_history::run(self, caller, input).await
             }
             Call::PresenceStats => queries::presence_stats::run(self, caller).await,
+            Call::MonitoringMetrics => queries::monitoring::metrics(self).await,
+            Call::MonitoringEvents(input) => queries::monitoring::events(self, caller, input).await,
+            Call::MonitoringStats => queries::monitoring::stats(self, caller).await,
+            Call::MonitoringHealth => queries::monitoring_health::run(self).await,
             call => self.execute_on_conversations(caller, call).await,
         }
     }

@@ -6,6 +6,8 @@ pub(crate) mod get_conversation;
 pub(crate) mod history;
 pub(crate) mod list_conversations;
 pub(crate) mod message_stats;
+pub(crate) mod monitoring;
+pub(crate) mod monitoring_health;
 pub(crate) mod online_users;
 pub(crate) mod presence_history;
 pub(crate) mod presence_stats;

@@ -18,7 +18,10 @@ pub use messages::{
     DeliveredUpTo, DeliveryCounts, DeliveryStatus, MessageStats, Messages, OneMessage, ReadUpTo,
     ReceivedBy, SearchResult, SearchResults, SentMessage, Thread, TypingUser, TypingUsers,
 };
-pub use monitoring::{MonitoringEvents, MonitoringHealth, MonitoringMetrics, MonitoringStats};
+pub use monitoring::{
+    ConnectionCounts, ConnectionEvent, HealthStatus, MonitoringEvents, MonitoringHealth,
+    MonitoringMetrics, MonitoringStats, NodeFigures, NodeMetrics, Recommendation,
+};
 pub use people::{
     OnePresence, OnlineUsers, PresenceHistory, PresenceSession, PresenceStats, PresenceTotals,
     Presences, RoomOnline,

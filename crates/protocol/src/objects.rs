@@ -129,6 +129,17 @@ words! {
     }
 }
 words! {
+    /// What happened to a connection.
+    ConnectionEventType {
+        /// It was let in.
+        Connected = "connected",
+        /// It ended.
+        Disconnected = "disconnected",
+        /// It was not let in.
+        Refused = "refused",
+    }
+}
+words! {
     /// How much an event in the offline queue matters: the least important goes first when there
     /// are too many.
     Priority {

@@ -17,7 +17,8 @@ struct SightRow {
     conversation: ConversationRow,
     my_role: Option<String>,
     joined_at: Option<Moment>,
-    unread_count: i64,
+    /// Null for whoever is no member.
+    unread_count: Option<i64>,
 }
 
 impl TryFrom<SightRow> for Sight {
@@ -26,11 +27,11 @@ impl TryFrom<SightRow> for Sight {
     fn try_from(row: SightRow) -> Result<Self, Failure> {
         let conversation: Conversation = row.conversation.try_into()?;
         let id = conversation.id;
-        let seen = match (row.my_role, row.joined_at) {
-            (Some(role), Some(joined_at)) => Some(Seen {
+        let seen = match (row.my_role, row.joined_at, row.unread_count) {
+            (Some(role), Some(joined_at), Some(unread_count)) => Some(Seen {
                 view: ConversationView {
                     conversation,
-                    unread_count: row.unread_count,
+                    unread_count,
                     my_role: word(Role::from_word, &role)?,
                 },
                 joined_at: joined_at.0,

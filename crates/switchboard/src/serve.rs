@@ -1,6 +1,7 @@
 //! `switchboard serve`: the life of a node, from first to last.
 
 pub(crate) mod connect;
+mod figures;
 mod forwarding;
 mod judging;
 mod jwks;

@@ -15,5 +15,5 @@ pub use docs::render_metrics_docs;
 pub use error::TelemetryError;
 pub use logs::{LogControl, LogFormat, init_logs};
 pub use metrics::{
-    METRICS_CONTENT_TYPE, Metrics, UPKEEP_INTERVAL, install_metrics, set_build_info,
+    METRICS_CONTENT_TYPE, Metrics, Snapshot, UPKEEP_INTERVAL, install_metrics, set_build_info,
 };

@@ -35,10 +35,57 @@ impl Metrics {
         self.0.render()
     }
 
+    /// Every metric as it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::read(&self.render())
+    }
+
     /// Folds the observations since the last call into the histograms. Without it they would pile
     /// up in memory while nobody scrapes.
     pub fn run_upkeep(&self) {
         self.0.run_upkeep();
+    }
+}
+
+/// The metrics of one moment, for whoever counts with them. Buckets are not among them.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot(Vec<(String, f64)>);
+
+impl Snapshot {
+    /// Reads what [`Metrics::render`] writes.
+    pub fn read(rendered: &str) -> Self {
+        let series = rendered.lines().filter(|line| !line.starts_with('#'));
+        let series = series.filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            let is_bucket = name.contains("_bucket{");
+            (!is_bucket).then_some((name.to_owned(), value.parse().ok()?))
+        });
+        Self(series.collect())
+    }
+
+    /// A metric, over all of its labels; 0 for one that nobody has touched.
+    pub fn sum(&self, name: &str) -> f64 {
+        let those = self.0.iter().filter(|(series, _)| {
+            let labels = series.strip_prefix(name);
+            labels.is_some_and(|labels| labels.is_empty() || labels.starts_with('{'))
+        });
+        those.map(|(_, value)| value).sum()
+    }
+
+    /// A metric where a label has this value.
+    pub fn sum_of(&self, name: &str, (label, value): (&str, &str)) -> f64 {
+        let wanted = format!("{label}=\"{value}\"");
+        let has = |labels: &str| {
+            labels
+                .trim_matches(['{', '}'])
+                .split(',')
+                .any(|one| one == wanted)
+        };
+        let those = self.0.iter().filter(|(series, _)| {
+            let labels = series.strip_prefix(name);
+            labels.is_some_and(|labels| labels.starts_with('{') && has(labels))
+        });
+        those.map(|(_, value)| value).sum()
     }
 }
 
@@ -108,6 +155,40 @@ mod tests {
         assert!(
             text.contains("switchboard_connects_total{result=\"ok\"} 2"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_snapshot_sums_up_what_was_rendered() {
+        let text = scraped(|| {
+            metrics::counter!(names::CONNECTS_TOTAL, "result" => "ok").increment(2);
+            metrics::counter!(names::CONNECTS_TOTAL, "result" => "FORBIDDEN").increment(3);
+            metrics::gauge!(names::CONNECTIONS, "transport" => "websocket", "namespace" => "/")
+                .set(4.0);
+            metrics::histogram!(names::STORE_DURATION_SECONDS, "operation" => "append").record(0.5);
+        });
+        let seen = Snapshot::read(&text);
+        let near = |one: f64, other: f64| (one - other).abs() < 1e-9;
+        assert!(near(seen.sum(names::CONNECTS_TOTAL), 5.0));
+        assert!(near(
+            seen.sum_of(names::CONNECTS_TOTAL, ("result", "ok")),
+            2.0
+        ));
+        assert!(near(
+            seen.sum_of(names::CONNECTIONS, ("namespace", "/")),
+            4.0
+        ));
+        assert!(near(
+            seen.sum("switchboard_store_duration_seconds_count"),
+            1.0
+        ));
+        assert!(near(
+            seen.sum("switchboard_store_duration_seconds_sum"),
+            0.5
+        ));
+        assert!(
+            near(seen.sum("switchboard_connect"), 0.0),
+            "not a part of a name"
         );
     }
 

@@ -85,6 +85,7 @@ async fn messaging(folder: &TempDir, rates: RateTable) -> Messaging {
         started_at: clock.now(),
         connections: 0,
         draining: false,
+        figures: Default::default(),
         address: None,
         route: String::new(),
     };

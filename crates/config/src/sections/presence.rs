@@ -13,7 +13,7 @@ section! {
         /// A device whose client makes no call for this long is `away`; `0` is never.
         idle_after: Duration = value("5m").within("0", "24h");
         /// For how long it is kept when users were there (`presence:history`); `0` is not at all.
-        history_retention: Duration = value("90d").within("0", "87600h");
+        history_retention: Duration = value("90d").within("0", "43800h");
         /// Typing ends by itself after this long.
         typing_ttl: Duration = value("5s").within("1s", "1m");
         /// Changes are gathered for this long into one event.

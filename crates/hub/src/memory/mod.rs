@@ -2,6 +2,7 @@
 
 pub(crate) mod buckets;
 mod bus;
+mod connections;
 mod order;
 mod presence;
 mod registry;
@@ -53,6 +54,7 @@ struct State {
     unread: unread::Books,
     buckets: buckets::Shelf,
     registry: registry::Leases,
+    connections: connections::Logs,
 }
 
 impl Shared {

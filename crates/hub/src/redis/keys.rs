@@ -42,6 +42,11 @@ impl Keys {
         self.of(organization, format_args!("counts"))
     }
 
+    /// List: what happened to the organization's connections, the newest first.
+    pub(super) fn connections(&self, organization: &OrganizationId) -> String {
+        self.of(organization, format_args!("connections"))
+    }
+
     /// Sorted set: who types in a room, and until when.
     pub(super) fn typing(&self, channel: &Channel) -> String {
         self.of(
@@ -185,6 +190,7 @@ mod tests {
             keys.organizations_of_node(user.as_str()),
             keys.seen(&organization, PresenceStatus::Online),
             keys.counts(&organization),
+            keys.connections(&organization),
         ]
     }
 
@@ -222,7 +228,7 @@ mod tests {
                 let same = match kind {
                     10 => one == other,
                     11 => one.1 == other.1,
-                    12 | 13 => one.0 == other.0,
+                    12..=14 => one.0 == other.0,
                     _ => (&one.0, &one.1) == (&other.0, &other.1),
                 };
                 prop_assert_eq!(*a == b, same, "{} and {}", a, b);

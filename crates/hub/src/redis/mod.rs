@@ -4,6 +4,7 @@
 mod alone;
 mod buckets;
 mod bus;
+mod connections;
 mod incarnation;
 mod keys;
 mod link;

@@ -85,6 +85,7 @@ impl Node {
             connections,
             address: Some("http://10.0.0.7:9090".into()),
             route: "node-1".into(),
+            figures: Default::default(),
             draining: false,
         }
     }

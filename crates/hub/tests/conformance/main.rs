@@ -8,6 +8,7 @@
 
 mod buckets;
 mod bus;
+mod connections;
 mod harness;
 mod order;
 mod presence;
@@ -138,6 +139,10 @@ conformance! {
         of_counts_that_contradict_each_other_none_is_known,
         many_users_are_noted_at_once_in_that_order,
         unread_counts_of_users_and_organizations_are_apart,
+    }
+    connections {
+        events_are_kept_for_all_nodes_of_the_organization_the_newest_first,
+        so_many_events_are_kept_and_not_one_more,
     }
     registry {
         lists_the_nodes_whose_lease_is_valid,

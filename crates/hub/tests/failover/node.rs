@@ -71,6 +71,7 @@ impl Node {
             connections: 0,
             address: None,
             route: self.id.clone(),
+            figures: Default::default(),
             draining: false,
         };
         self.hub.renew_lease(&info).await.map(drop)

@@ -1,16 +1,15 @@
 //! Payloads of `monitoring:*`.
 
-use super::{Call, Decoded, Fields, Text, limit};
-
-/// Longest name of a kind of connection event, in characters.
-const MAX_TYPE: usize = 64;
+use super::{Call, Decoded, Fields, limit};
+use crate::fields::Word;
+use crate::objects::ConnectionEventType;
 
 /// `monitoring:events`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitoringEvents {
     pub limit: i64,
     /// Only those of this kind.
-    pub kind: Option<String>,
+    pub kind: Option<ConnectionEventType>,
 }
 
 pub(super) fn nothing_metrics(fields: Fields<'_>) -> Decoded {
@@ -27,6 +26,6 @@ pub(super) fn nothing_health(fields: Fields<'_>) -> Decoded {
 
 pub(super) fn events(mut fields: Fields<'_>) -> Decoded {
     let limit = limit(&mut fields);
-    let kind = fields.optional(&["type"], &Text(MAX_TYPE));
+    let kind = fields.optional(&["type"], &Word::<ConnectionEventType>::ANY);
     fields.done(|| Some(Call::MonitoringEvents(MonitoringEvents { limit, kind })))
 }

@@ -1,17 +1,19 @@
 //! What a node does every few seconds: keeps its lease, and the metrics that are states.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use switchboard_api::health::{Health, Phase};
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::NodeInfo;
 use switchboard_protocol::Timestamp;
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_socketio::{Io, Transport};
 use switchboard_telemetry::{Metrics, names};
 use tokio_util::sync::CancellationToken;
 
+use super::figures::Figures;
 use super::forwarding::Place;
 
 /// A third of the lease is 5 s; a little less leaves room for a slow answer.
@@ -26,6 +28,7 @@ pub(crate) struct Keeper {
     place: Place,
     health: Health,
     metrics: Metrics,
+    figures: Figures,
 }
 
 impl Keeper {
@@ -44,6 +47,26 @@ impl Keeper {
             place: place.clone(),
             health,
             metrics,
+            figures: Figures::default(),
+        }
+    }
+
+    fn figures(&self, connections: u64) -> NodeFigures {
+        measure_sockets(&self.io);
+        let seen = self.figures.look(&self.metrics.snapshot(), Instant::now());
+        let users = self.messaging.presence.count_by_status();
+        let users: usize = users.into_iter().map(|(_, count)| count).sum();
+        let without = |is_so: bool| i64::from(is_so);
+        let hub = self.health.hub.1.circuit();
+        let store = self.health.store.1.circuit();
+        NodeFigures {
+            connections: connections as i64,
+            users: users as i64,
+            without_database: without(store.is_some_and(|circuit| !circuit.is_closed())),
+            without_redis: without(hub.is_some_and(|circuit| {
+                !circuit.is_closed() || circuit.recovered_within(Duration::from_mins(1))
+            })),
+            ..seen
         }
     }
 
@@ -62,6 +85,7 @@ impl Keeper {
             connections,
             address: self.place.address(),
             route: self.place.route.as_str().to_owned(),
+            figures: self.figures(connections),
             draining: self.health.lifecycle.phase() == Phase::Draining,
         };
         self.messaging.presence.keep_place(&info).await;

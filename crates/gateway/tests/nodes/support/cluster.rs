@@ -209,6 +209,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
+            figures: Default::default(),
             draining: false,
         };
         hub.renew_lease(&lease).await.unwrap();

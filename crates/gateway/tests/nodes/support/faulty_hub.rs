@@ -16,11 +16,12 @@ use async_trait::async_trait;
 use switchboard_hub::MemoryHub;
 use switchboard_messaging::Rate;
 use switchboard_messaging::hub::{
-    Admission, Arrival, Buckets, Bus, BusEvent, Channel, Claim, Headcount, Hub, HubError,
-    HubResult, Missed, NodeInfo, Order, Position, PresenceAnswer, PresenceBook, PresenceChange,
-    PresenceOutcome, Published, Registry, Room, Roster, SessionKey, SessionRecord, Sessions,
-    Standing, TypingBook, UnreadBook, UnreadNote,
+    Admission, Arrival, Buckets, Bus, BusEvent, Channel, Claim, ConnectionLog, Headcount, Hub,
+    HubError, HubResult, Missed, NodeInfo, Order, Position, PresenceAnswer, PresenceBook,
+    PresenceChange, PresenceOutcome, Published, Registry, Room, Roster, SessionKey, SessionRecord,
+    Sessions, Standing, TypingBook, UnreadBook, UnreadNote,
 };
+use switchboard_protocol::answers::ConnectionEvent;
 use switchboard_protocol::{ConversationId, OrganizationId, Presence, Timestamp, UserId};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -444,6 +445,25 @@ impl Registry for FaultyHub {
 
     async fn nodes(&self) -> HubResult<Vec<NodeInfo>> {
         self.shared.nodes().await
+    }
+}
+
+#[async_trait]
+impl ConnectionLog for FaultyHub {
+    async fn log_connections(
+        &self,
+        organization: &OrganizationId,
+        events: &[ConnectionEvent],
+    ) -> HubResult<()> {
+        self.shared.log_connections(organization, events).await
+    }
+
+    async fn connection_events(
+        &self,
+        organization: &OrganizationId,
+        limit: usize,
+    ) -> HubResult<Vec<ConnectionEvent>> {
+        self.shared.connection_events(organization, limit).await
     }
 }
 
