@@ -60,7 +60,7 @@ e2e: ## Run the end-to-end tests: stock clients and a real browser
 
 .PHONY: chaos
 chaos: ## Break nodes, Redis and PostgreSQL under traffic, and judge; options as ARGS="--only kill-node --seed 7"
-	@scripts/setup.sh test
+	@scripts/setup.sh chaos
 	@mkdir -p web/dist
 	@$(MAKE) build-tests run-chaos
 
@@ -71,6 +71,13 @@ conformance: ## Run the official protocol suites, fetched from the network; JS=1
 .PHONY: bench-runtime
 bench-runtime: ## Measure the Socket.IO runtime beside its rivals; options as ARGS="--quick"
 	@bench/runtime/run.sh $(ARGS)
+
+.PHONY: bench-latency
+bench-latency: ## Measure what the order of events adds to a bare PUBLISH of Redis
+	@scripts/setup.sh test
+	@cargo build --workspace --bin switchboard-testkit
+	@cargo build --release --workspace --example latency
+	@$(TESTKIT) run $(TARGET)/release/examples/latency
 
 .PHONY: docs-reference
 docs-reference: ## Write the generated parts of docs and web/types anew

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh run     to build and run the gateway
 #   scripts/setup.sh test    to run every test as well
+#   scripts/setup.sh chaos   to break things under traffic as well
 #
 # It installs what is missing if it may (as root, or by sudo without a password), and else prints the
 # commands to run. With nothing missing it says nothing and takes a fraction of a second.
@@ -57,6 +58,10 @@ packages_for_test() {
     has_nginx || echo nginx
     has_chromium || echo chromium
     node_packages
+}
+
+packages_for_chaos() {
+    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
 }
 
 # --- installing
@@ -150,7 +155,7 @@ want_node() {
 
 need_for_test() {
     local packages
-    mapfile -t packages < <(packages_for_run; packages_for_test)
+    mapfile -t packages < <(packages_for_run; packages_for_test; "$@")
     install "${packages[@]}" || die "the tests need them"
     has_node || die "the tests need Node $NODE or newer; this is $(node --version)"
 }
@@ -162,14 +167,14 @@ run)
     install "${packages[@]}" || die "the build needs them"
     want_node
     ;;
-test)
+test | chaos)
     need_rust
-    need_for_test
+    if [ "$1" = chaos ]; then need_for_test packages_for_chaos; else need_for_test; fi
     need_rust_components
     need_nextest
     ;;
 *)
-    echo "usage: scripts/setup.sh run|test" >&2
+    echo "usage: scripts/setup.sh run|test|chaos" >&2
     exit 2
     ;;
 esac

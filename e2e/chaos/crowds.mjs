@@ -1,7 +1,8 @@
 // What happens to crowds of stock clients when nodes go.
 import assert from "node:assert/strict";
 import { pause } from "../support/story.mjs";
-import { Crowd, until } from "./stock.mjs";
+import { Crowd } from "./stock.mjs";
+import { until } from "./until.mjs";
 import { World } from "./world.mjs";
 
 /**

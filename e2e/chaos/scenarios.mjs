@@ -1,6 +1,8 @@
 // What is broken under traffic, one thing each, and all of them in random order.
 import assert from "node:assert/strict";
 import { pause } from "../support/story.mjs";
+import { clockJumps, RATED } from "./clocks.mjs";
+import { until } from "./until.mjs";
 
 const seconds = (n) => pause(n * 1000);
 
@@ -40,6 +42,29 @@ async function pauseRedis(world, { away }) {
   await seconds(away);
   world.redis.resume();
   world.say("Redis goes on");
+}
+
+/** Sentinel puts the replica in the place of a primary that is dead, or stopped for a while. */
+async function failOver(world, { signal, away }) {
+  const old = await world.redis.primary();
+  world.say(`${signal} to the primary`);
+  process.kill(old.pid, signal);
+  const begun = Date.now();
+  const successor = await world.redis.successorOf(old);
+  world.say("the replica is the primary");
+  const haveCome = async () => {
+    const listening = await world.redis.listeners(successor);
+    const up = await world.metric("switchboard_redis_up");
+    return listening >= world.nodes.length && up === world.nodes.length;
+  };
+  await until(haveCome, "every node to be at the new primary", 15_000);
+  world.say(`all nodes are there, ${Date.now() - begun} ms after the signal`);
+  if (signal === "SIGKILL") return;
+  await seconds(away);
+  process.kill(old.pid, "SIGCONT");
+  world.say("the old primary goes on");
+  await world.redis.becomesReplica(old);
+  world.say("it is a replica");
 }
 
 /** Only node 0 loses its way to Redis. */
@@ -141,6 +166,20 @@ export const SCENARIOS = [
     world: { lines: { redis: true } },
   },
   { name: "redis-paused", title: "Redis paused", fault: pauseRedis, full: { away: 8 } },
+  {
+    name: "sentinel-killed",
+    title: "kill -9 of Sentinel's primary",
+    fault: failOver,
+    full: { signal: "SIGKILL" },
+    world: { redis: "sentinel" },
+  },
+  {
+    name: "sentinel-paused",
+    title: "SIGSTOP to Sentinel's primary",
+    fault: failOver,
+    full: { signal: "SIGSTOP", away: 8 },
+    world: { redis: "sentinel" },
+  },
   { name: "postgres-killed", title: "PostgreSQL killed", fault: killPostgres, full: { away: 2 } },
   { name: "postgres-paused", title: "PostgreSQL paused", fault: pausePostgres, full: { away: 10 } },
   {
@@ -151,6 +190,14 @@ export const SCENARIOS = [
     world: { lines: { redis: true, clients: true } },
   },
   {
+    name: "clock-jumps",
+    title: "one node's clock 1 h ahead, 1 h behind",
+    fault: clockJumps,
+    full: { settle: 4 },
+    world: { clock: true, env: RATED },
+    traffic: { duration: 50, rate: 100 },
+  },
+  {
     name: "everything",
     title: "all of these in random order",
     fault: everything,
@@ -159,6 +206,4 @@ export const SCENARIOS = [
     traffic: { duration: 110, rate: 60 },
     lasts: true,
   },
-  // Not there yet: a failover by Redis Sentinel, for which the testkit has to start such a topology; and jumps
-  // of the clock, for which a node would have to run under a clock of its own.
 ];

@@ -7,21 +7,13 @@ import { connect } from "../support/clients.mjs";
 import { startForwarder } from "../support/forwarder.mjs";
 import { pause } from "../support/story.mjs";
 import { sign } from "../support/tokens.mjs";
+import { until } from "./until.mjs";
 
 const ORG = "crowd";
 const MEMBERS = 50;
 /** So many connect at a time. */
 const AT_ONCE = 40;
 const READY_WITHIN_MS = 120_000;
-
-/** Waits until `look` gives something; the error says `what` did not happen. */
-export async function until(look, what, patience) {
-  const end = Date.now() + patience;
-  while (!look()) {
-    if (Date.now() > end) assert.fail(`not in ${patience} ms: ${typeof what === "function" ? what() : what}`);
-    await pause(50);
-  }
-}
 
 /** One stock client, and all that it was told. */
 class Spectator {

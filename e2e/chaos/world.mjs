@@ -11,7 +11,10 @@ import { BINARY, environment, Gateway, run, start } from "../support/process.mjs
 import { createDatabase } from "../support/servers.mjs";
 import { pause } from "../support/story.mjs";
 import { Postgres, Redis } from "./breakable.mjs";
+import { Clock } from "./clock.mjs";
 import { startLine } from "./line.mjs";
+import { UNLIMITED } from "./rates.mjs";
+import { Sentinel } from "./sentinel.mjs";
 
 /** Temporary folders, which an interrupted run leaves to this. */
 const folders = new Set();
@@ -21,26 +24,21 @@ process.on("exit", () => {
 
 const ARTIFACTS = fileURLToPath(new URL("../artifacts/", import.meta.url));
 
-/** Rates that no traffic here comes near: what is shed is not what is tested. */
-const UNLIMITED = {
-  SWITCHBOARD__RATE_LIMITS__DEFAULT: "1000000/1m",
-  SWITCHBOARD__LIMITS__CONNECTS: "0", // all clients have one address
-  SWITCHBOARD__RATE_LIMITS__EVENTS: JSON.stringify({ "message:send": "1000000/1m", "conversation:create": "1000000/1m" }),
-};
-
 export class World {
   /**
    * @param name  what its logs are called
    * @param nodes how many
    * @param lines whether node 0 reaches Redis by `this.redisLine`, and clients the nodes by `this.clientLines`
+   * @param redis `alone`, or `sentinel`: behind three of them, with a replica
+   * @param clock whether `this.clock` is that of node 0
    * @param env   more settings of all nodes
    */
-  static async start(name, { nodes = 2, lines = {}, env = {} } = {}) {
+  static async start(name, { nodes = 2, env = {}, ...shape } = {}) {
     const world = new World(name);
     world.folder = await mkdtemp(join(tmpdir(), "switchboard-chaos-"));
     folders.add(world.folder);
     try {
-      await world.#start(nodes, lines, env);
+      await world.#start(nodes, env, shape);
     } catch (error) {
       world.failed = true;
       await world.stop();
@@ -60,8 +58,8 @@ export class World {
     this.failed = false;
   }
 
-  async #start(count, lines, env) {
-    this.redis = await Redis.start(this.folder);
+  async #start(count, env, { lines = {}, redis = "alone", clock = false }) {
+    this.redis = await (redis === "sentinel" ? Sentinel.start() : Redis.start(this.folder));
     this.postgres = await Postgres.start((folder) => folders.add(folder));
     const database = await createDatabase(this.postgres.url);
     this.database = database.url;
@@ -74,13 +72,17 @@ export class World {
     };
     const migrated = await run(["migrate"], { cwd: this.folder, env: { SWITCHBOARD__DATABASE__URL: database.url } });
     if (migrated.code !== 0) throw new Error(`migrate: ${migrated.stdout}${migrated.stderr}`);
+    if (clock) this.clock = await Clock.start(this.folder);
     if (lines.redis) this.redisLine = await startLine(this.redis.port);
     this.nodes = await Promise.all(Array.from({ length: count }, (_, n) => this.#launch(n)));
     if (lines.clients) this.clientLines = await Promise.all(this.nodes.map(({ port }) => startLine(port)));
   }
 
   #launch(n, at) {
-    const own = n === 0 && this.redisLine && { SWITCHBOARD__REDIS__URL: `redis://127.0.0.1:${this.redisLine.port}` };
+    const own = n === 0 && {
+      ...(this.redisLine && { SWITCHBOARD__REDIS__URL: `redis://127.0.0.1:${this.redisLine.port}` }),
+      ...this.clock?.env,
+    };
     return Gateway.start({
       cwd: this.folder,
       log: join(this.folder, `node-${n}.log`),

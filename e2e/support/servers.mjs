@@ -12,19 +12,29 @@ const POSTGRES = "SWITCHBOARD_TEST_POSTGRES";
 export async function startServers() {
   const { [REDIS]: redis, [POSTGRES]: postgres } = process.env;
   if (redis && postgres) return { redis, postgres, env: {}, stop: async () => undefined };
-  const child = start(TESTKIT, ["servers"], { stdio: ["pipe", "pipe", "pipe"] });
+  const { stop, ...at } = await startInTestkit("servers");
+  return { ...at, env: { [REDIS]: at.redis, [POSTGRES]: at.postgres }, stop };
+}
+
+/** A Redis of a shape that `switchboard-testkit redis` knows: what that prints, and `stop`. */
+export function startRedis(topology) {
+  return startInTestkit("redis", "--topology", topology);
+}
+
+/** What the testkit prints once it has started something, and `stop`, which ends that. */
+async function startInTestkit(...args) {
+  const child = start(TESTKIT, args, { stdio: ["pipe", "pipe", "pipe"] });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (said += text));
   const lines = createInterface({ input: child.stdout });
   const ended = once(child, "exit");
   const line = await Promise.race([once(lines, "line"), ended.then(() => undefined)]);
   if (!line) throw new Error(`the servers did not start: ${said}`);
-  const at = JSON.parse(line[0]);
   const stop = async () => {
     child.stdin.end();
     await ended;
   };
-  return { ...at, env: { [REDIS]: at.redis, [POSTGRES]: at.postgres }, stop };
+  return { ...JSON.parse(line[0]), stop };
 }
 
 /** An empty database; `drop` removes it, whoever is still connected. */

@@ -37,6 +37,10 @@ export type MessageId = string;
  */
 export type MessageType = "text" | "image" | "file" | "system";
 /**
+ * What happened to a connection.
+ */
+export type ConnectionEventType = "connected" | "disconnected" | "refused";
+/**
  * What the state is now, for whoever ran into a conflict.
  */
 export type Current =
@@ -60,6 +64,10 @@ export type ErrorCode =
   | "PAYLOAD_TOO_LARGE"
   | "UNAVAILABLE"
   | "INTERNAL";
+/**
+ * How bad it is.
+ */
+export type HealthStatus = "ok" | "warning" | "critical";
 /**
  * A notification's id (UUIDv7).
  */
@@ -169,7 +177,7 @@ export interface Member {
   joinedAt: Timestamp;
   lastSeenAt: Timestamp | null;
   /**
-   * Set for those who left: only `conversation:sync` shows them.
+   * Set for those who left: `conversation:sync` shows them, and what tells that they did.
    */
   leftAt?: Timestamp | null;
   readSeq: number;
@@ -223,6 +231,36 @@ export interface Reaction {
 export interface Receipt {
   deliveredSeq: number;
   readSeq: number;
+  userId: UserId;
+}
+/**
+ * Connection events of one address or kind of program.
+ */
+export interface ConnectionCounts {
+  connected: number;
+  disconnected: number;
+  name: string;
+  refused: number;
+}
+/**
+ * Something that happened to a connection of somebody whose token was good.
+ */
+export interface ConnectionEvent {
+  /**
+   * The client's address; behind a proxy that is not trusted, the proxy's.
+   */
+  address: string | null;
+  at: Timestamp;
+  nodeId: string;
+  /**
+   * Why it was disconnected, or the code with which it was refused.
+   */
+  reason: string | null;
+  type: ConnectionEventType;
+  /**
+   * What kind of program the client is, by its `User-Agent`: `Chrome`, `Node.js` … `other`, or `none`.
+   */
+  userAgent: string;
   userId: UserId;
 }
 /**
@@ -456,7 +494,7 @@ export interface Member1 {
   joinedAt: Timestamp;
   lastSeenAt: Timestamp | null;
   /**
-   * Set for those who left: only `conversation:sync` shows them.
+   * Set for those who left: `conversation:sync` shows them, and what tells that they did.
    */
   leftAt?: Timestamp | null;
   readSeq: number;
@@ -468,7 +506,8 @@ export interface Member1 {
  */
 export interface MembersChanged {
   /**
-   * Those whom the call named, as they are now; who left carries `leftAt`.
+   * Those whom the call named, and whoever else has another role by it, as they are now; who left
+   * carries `leftAt`.
    */
   members: Member[];
   /**
@@ -513,25 +552,265 @@ export interface Messages {
  * The newest connection events.
  */
 export interface MonitoringEvents {
-  events: unknown[];
+  /**
+   * Of the own organization, the newest first.
+   */
+  events: ConnectionEvent[];
 }
 /**
  * How the cluster is.
  */
 export interface MonitoringHealth {
-  [k: string]: unknown;
+  /**
+   * Live nodes.
+   */
+  nodes: number;
+  /**
+   * What to do, the worst first.
+   */
+  recommendations: Recommendation[];
+  /**
+   * How bad it is.
+   */
+  status: "ok" | "warning" | "critical";
+}
+/**
+ * What to do about something.
+ */
+export interface Recommendation {
+  /**
+   * What was seen, and what helps.
+   */
+  message: string;
+  /**
+   * The node that it is about; `null` is all of them.
+   */
+  nodeId: string | null;
+  /**
+   * The setting to look at.
+   */
+  setting: string;
+  status: HealthStatus;
 }
 /**
  * Figures of the whole cluster.
  */
 export interface MonitoringMetrics {
-  [k: string]: unknown;
+  at: Timestamp;
+  /**
+   * By their ids.
+   */
+  nodes: NodeMetrics[];
+  totals: NodeFigures1;
 }
 /**
- * Connections by address and user agent.
+ * A node, and its figures as it last told them, some seconds ago.
+ */
+export interface NodeMetrics {
+  figures: NodeFigures;
+  nodeId: string;
+  startedAt: Timestamp;
+  version: string;
+}
+/**
+ * Figures of a node, or of all nodes together. What is *per minute* or *per second* is of the last minute.
+ */
+export interface NodeFigures {
+  /**
+   * Tokens that were refused.
+   */
+  authFailuresPerMinute: number;
+  /**
+   * Sockets.
+   */
+  connections: number;
+  /**
+   * Sockets that connected.
+   */
+  connectsPerMinute: number;
+  /**
+   * Events that were put into sockets' queues.
+   */
+  deliveriesPerSecond: number;
+  /**
+   * Calls of clients.
+   */
+  eventsPerSecond: number;
+  /**
+   * Calls that the pipeline has taken since the node started.
+   */
+  eventsTotal: number;
+  /**
+   * Connections that were refused for a limit.
+   */
+  limitedConnectionsPerMinute: number;
+  /**
+   * Most files that the process may have open; 0 is not known.
+   */
+  maxFiles: number;
+  memoryBytes: number;
+  /**
+   * Messages that were stored.
+   */
+  messagesPerSecond: number;
+  /**
+   * Messages that were stored since the node started.
+   */
+  messagesTotal: number;
+  openFiles: number;
+  /**
+   * Calls that were refused for their frequency.
+   */
+  rateLimitedPerMinute: number;
+  /**
+   * Clients that came back and got what they had.
+   */
+  recoveriesPerMinute: number;
+  /**
+   * Clients that came back and had to begin anew.
+   */
+  recoveryFailuresPerMinute: number;
+  /**
+   * Connects that were refused, for whatever reason.
+   */
+  refusedPerMinute: number;
+  /**
+   * What waits for clients to read.
+   */
+  sendQueueBytes: number;
+  /**
+   * Calls that were refused because too much waited.
+   */
+  shedPerMinute: number;
+  /**
+   * Sockets that were closed because their queue was full.
+   */
+  slowConsumersPerMinute: number;
+  /**
+   * How long the database took for an operation, on average, in milliseconds.
+   */
+  storeMs: number;
+  /**
+   * Users with a socket; one with sockets on two nodes counts on both.
+   */
+  users: number;
+  /**
+   * Nodes whose database does not answer: of one node 0 or 1.
+   */
+  withoutDatabase: number;
+  /**
+   * Nodes that did without Redis within the last minute: of one node 0 or 1.
+   */
+  withoutRedis: number;
+}
+/**
+ * Figures of a node, or of all nodes together. What is *per minute* or *per second* is of the last minute.
+ */
+export interface NodeFigures1 {
+  /**
+   * Tokens that were refused.
+   */
+  authFailuresPerMinute: number;
+  /**
+   * Sockets.
+   */
+  connections: number;
+  /**
+   * Sockets that connected.
+   */
+  connectsPerMinute: number;
+  /**
+   * Events that were put into sockets' queues.
+   */
+  deliveriesPerSecond: number;
+  /**
+   * Calls of clients.
+   */
+  eventsPerSecond: number;
+  /**
+   * Calls that the pipeline has taken since the node started.
+   */
+  eventsTotal: number;
+  /**
+   * Connections that were refused for a limit.
+   */
+  limitedConnectionsPerMinute: number;
+  /**
+   * Most files that the process may have open; 0 is not known.
+   */
+  maxFiles: number;
+  memoryBytes: number;
+  /**
+   * Messages that were stored.
+   */
+  messagesPerSecond: number;
+  /**
+   * Messages that were stored since the node started.
+   */
+  messagesTotal: number;
+  openFiles: number;
+  /**
+   * Calls that were refused for their frequency.
+   */
+  rateLimitedPerMinute: number;
+  /**
+   * Clients that came back and got what they had.
+   */
+  recoveriesPerMinute: number;
+  /**
+   * Clients that came back and had to begin anew.
+   */
+  recoveryFailuresPerMinute: number;
+  /**
+   * Connects that were refused, for whatever reason.
+   */
+  refusedPerMinute: number;
+  /**
+   * What waits for clients to read.
+   */
+  sendQueueBytes: number;
+  /**
+   * Calls that were refused because too much waited.
+   */
+  shedPerMinute: number;
+  /**
+   * Sockets that were closed because their queue was full.
+   */
+  slowConsumersPerMinute: number;
+  /**
+   * How long the database took for an operation, on average, in milliseconds.
+   */
+  storeMs: number;
+  /**
+   * Users with a socket; one with sockets on two nodes counts on both.
+   */
+  users: number;
+  /**
+   * Nodes whose database does not answer: of one node 0 or 1.
+   */
+  withoutDatabase: number;
+  /**
+   * Nodes that did without Redis within the last minute: of one node 0 or 1.
+   */
+  withoutRedis: number;
+}
+/**
+ * The newest connection events, counted.
  */
 export interface MonitoringStats {
-  [k: string]: unknown;
+  /**
+   * Those with most events first; after 20 the others together, as `other`.
+   */
+  byAddress: ConnectionCounts[];
+  /**
+   * As `byAddress`.
+   */
+  byUserAgent: ConnectionCounts[];
+  events: number;
+  /**
+   * When the oldest of the events was that were counted; `null`: there are none.
+   */
+  since: Timestamp | null;
 }
 /**
  * Nothing but that it was done.
@@ -808,7 +1087,7 @@ export interface RoomOnline {
    */
   degraded?: boolean;
   /**
-   * Members that are not offline.
+   * Members that are not offline, of the first 1,000.
    */
   users: Presence[];
 }
@@ -937,7 +1216,7 @@ export interface SubscriptionDetail {
   joinedAt: string;
   lastSeq: number;
   /**
-   * Members that are not offline, over all nodes.
+   * How many of the first 100 members are not offline, over all nodes.
    */
   online: number;
   subscribed: boolean;
@@ -1146,6 +1425,7 @@ export interface MessageDeletePayload {
  * Payload of `message:delivered`.
  */
 export interface MessageDeliveredPayload {
+  all?: boolean | null;
   conversationId?: string | null;
   messageId?: string | null;
   messageIds?: string[] | null;
@@ -1185,6 +1465,7 @@ export interface MessageReactPayload {
  * Payload of `message:read`.
  */
 export interface MessageReadPayload {
+  all?: boolean | null;
   conversationId?: string | null;
   messageId?: string | null;
   messageIds?: string[] | null;
@@ -1250,7 +1531,7 @@ export interface MessageUnreactPayload {
  */
 export interface MonitoringEventsPayload {
   limit?: number | null;
-  type?: string | null;
+  type?: ("connected" | "disconnected" | "refused") | null;
 }
 /**
  * Payload of `monitoring:health`.

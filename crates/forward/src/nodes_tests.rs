@@ -22,7 +22,7 @@ impl List {
             connections: 0,
             address: address.map(str::to_owned),
             route: (*route).to_owned(),
-            figures: Default::default(),
+            figures: switchboard_protocol::answers::NodeFigures::default(),
             draining: false,
         });
         *self.nodes.lock().unwrap() = Some(nodes.collect());

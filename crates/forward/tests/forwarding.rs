@@ -16,6 +16,7 @@ use switchboard_forward::{ClusterKey, ENDPOINT, Entrance, Forwarder, Forwarding,
 use switchboard_messaging::SystemClock;
 use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::{HubResult, NodeInfo, Registry};
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{OrganizationId, Presence, Timestamp};
 use switchboard_socketio::{RemoteAddr, listen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,7 +87,7 @@ impl Node {
             address: Some(format!("http://{}", addresses[1])),
             route: route.as_str().to_owned(),
             draining: false,
-            figures: Default::default(),
+            figures: NodeFigures::default(),
         };
         list.renew_lease(&info).await.unwrap();
         Self {

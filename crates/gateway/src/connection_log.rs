@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use http::header::USER_AGENT;
 use switchboard_messaging::store::Viewer;
-use switchboard_messaging::{Clock, Hub};
+use switchboard_messaging::{Clock, Hub, Messaging};
 use switchboard_protocol::answers::ConnectionEvent;
 use switchboard_protocol::objects::ConnectionEventType;
 use switchboard_protocol::{ErrorObject, OrganizationId};
@@ -15,6 +15,7 @@ use switchboard_socketio::{DisconnectReason, Handshake};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Events that wait; what comes while there are so many is lost.
 const MOST_WAITING: usize = 20_000;
@@ -47,16 +48,21 @@ struct Client {
 }
 
 impl ConnectionLog {
-    /// A log, and what is to be written of it.
-    pub(crate) fn new(node: &str, clock: &Arc<dyn Clock>) -> (Self, mpsc::Receiver<Logged>) {
+    /// A log that is written to the hub until `stop`.
+    pub(crate) fn start(
+        node: &str,
+        messaging: &Messaging,
+        (tasks, stop): (&TaskTracker, &CancellationToken),
+    ) -> Self {
         let (waiting, taken) = mpsc::channel(MOST_WAITING);
+        tasks.spawn(write(Arc::clone(&messaging.hub), taken, stop.clone()));
         let inner = Inner {
             node: node.to_owned(),
-            clock: Arc::clone(clock),
+            clock: Arc::clone(&messaging.clock),
             waiting,
             clients: Mutex::default(),
         };
-        (Self(Arc::new(inner)), taken)
+        Self(Arc::new(inner))
     }
 
     /// Somebody whose token is good connects: as this connection, or not, for a reason.
@@ -124,11 +130,7 @@ impl ConnectionLog {
 }
 
 /// Writes what waits, over and over; and once more at the end.
-pub(crate) async fn write(
-    hub: Arc<dyn Hub>,
-    mut waiting: mpsc::Receiver<Logged>,
-    stop: CancellationToken,
-) {
+async fn write(hub: Arc<dyn Hub>, mut waiting: mpsc::Receiver<Logged>, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(PAUSE);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -136,12 +136,7 @@ impl Gateway {
         let outlet = rooms::Outlet::new(dialects.clone());
         let expiry = expiry::Expiry::new(dialects.clone());
         let window = options.presence_window;
-        let socketio = switchboard_socketio::Options {
-            // Where a token may be, and what kind of program the client is.
-            headers: vec![header::AUTHORIZATION, header::COOKIE, header::USER_AGENT],
-            namespaces: dialects.namespaces(),
-            ..options.socketio.clone()
-        };
+        let socketio = of_runtime(&options, &dialects);
         let clock = Arc::clone(&messaging.clock);
         let present = present::Present::default();
         let hub = Arc::clone(&messaging.hub);
@@ -153,24 +148,10 @@ impl Gateway {
         let watchers = watchers::Watchers::default();
         let owner = (&tasks, &stop);
         let revoker = watch_revocations(&messaging, (&present, &dialects), owner);
-        let counting = unread::Counting {
-            messaging: messaging.clone(),
-            rooms: rooms.clone(),
-            outlet: outlet.clone(),
-            present: present.clone(),
-        };
-        let pace = (options.unread_window, options.unread_check);
-        tasks.spawn(counting.run(pace, stop.clone()));
-        let (log, logged) = connection_log::ConnectionLog::new(&options.node_id, &clock);
-        let hub = Arc::clone(&messaging.hub);
-        tasks.spawn(connection_log::write(hub, logged, stop.clone()));
-        let fanned = (
-            rooms.clone(),
-            present.clone(),
-            queue.clone(),
-            revoker.clone(),
-            watchers.clone(),
-        );
+        unread::Counting::new(&messaging, &rooms, &outlet, &present).start(&options, owner);
+        let log = connection_log::ConnectionLog::start(&options.node_id, &messaging, owner);
+        let (looked, heard) = (revoker.clone(), watchers.clone());
+        let fanned = (rooms.clone(), present.clone(), queue.clone(), looked, heard);
         let door = door::Door {
             options,
             messaging,
@@ -232,6 +213,19 @@ impl Gateway {
         }
         let left = end.saturating_duration_since(Instant::now());
         self.server.handle().close(left).await;
+    }
+}
+
+/// What the Socket.IO runtime is to know of the door.
+fn of_runtime(
+    options: &GatewayOptions,
+    dialects: &dialects::Dialects,
+) -> switchboard_socketio::Options {
+    switchboard_socketio::Options {
+        // Where a token may be, and what kind of program the client is.
+        headers: vec![header::AUTHORIZATION, header::COOKIE, header::USER_AGENT],
+        namespaces: dialects.namespaces(),
+        ..options.socketio.clone()
     }
 }
 

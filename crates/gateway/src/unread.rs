@@ -20,7 +20,9 @@ use switchboard_protocol::{ConversationId, OrganizationId, UserId};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::GatewayOptions;
 use crate::present::Present;
 use crate::rooms::{Outlet, Rooms};
 
@@ -165,16 +167,41 @@ impl Unread {
 /// Counts, and tells users.
 #[derive(Debug)]
 pub(crate) struct Counting {
-    pub(crate) messaging: Messaging,
-    pub(crate) rooms: Rooms,
-    pub(crate) outlet: Outlet,
-    pub(crate) present: Present,
+    messaging: Messaging,
+    rooms: Rooms,
+    outlet: Outlet,
+    present: Present,
 }
 
 impl Counting {
+    /// Nothing is counted until it is started.
+    pub(crate) fn new(
+        messaging: &Messaging,
+        rooms: &Rooms,
+        outlet: &Outlet,
+        present: &Present,
+    ) -> Self {
+        Self {
+            messaging: messaging.clone(),
+            rooms: rooms.clone(),
+            outlet: outlet.clone(),
+            present: present.clone(),
+        }
+    }
+
+    /// Begins, as a task of the door's.
+    pub(crate) fn start(
+        self,
+        options: &GatewayOptions,
+        (tasks, stop): (&TaskTracker, &CancellationToken),
+    ) {
+        let pace = (options.unread_window, options.unread_check);
+        tasks.spawn(self.run(pace, stop.clone()));
+    }
+
     /// Runs until `stop`: what changed is told after `window`, and what is noted of some users is
     /// compared with the store every `check`.
-    pub(crate) async fn run(self, (window, check): (Duration, Duration), stop: CancellationToken) {
+    async fn run(self, (window, check): (Duration, Duration), stop: CancellationToken) {
         let telling = async {
             loop {
                 self.outlet.unread.0.wake.notified().await;

@@ -8,6 +8,9 @@ use std::time::Duration;
 use switchboard_messaging::Rate;
 use switchboard_messaging::hub::Admission;
 
+/// Clocks of threads and of machines differ by less; a clock that goes back further was set back.
+const SET_BACK: u64 = 1_000_000;
+
 /// What is kept of a bucket. Times are microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
@@ -22,8 +25,12 @@ impl Bucket {
         Self { credit, at: now }
     }
 
-    /// Takes a token, if there is one. Time that runs backwards brings nothing.
+    /// Takes a token, if there is one. Time that runs backwards brings nothing, and nobody waits until
+    /// a clock that was set back has caught up.
     pub(crate) fn take(&mut self, rate: Rate, now: u64) -> Admission {
+        if self.at.saturating_sub(now) > SET_BACK {
+            self.at = now;
+        }
         let elapsed = u128::from(now.saturating_sub(self.at));
         let gained = elapsed * u128::from(rate.burst);
         self.credit = (self.credit + gained).min(full_credit(rate));
@@ -88,9 +95,19 @@ mod tests {
         let rate = Rate::new(1, Duration::from_secs(1));
         let mut bucket = Bucket::full(rate, 5_000_000);
         assert_eq!(bucket.take(rate, 5_000_000), Admission::Admitted);
-        assert_ne!(bucket.take(rate, 0), Admission::Admitted);
+        assert_ne!(bucket.take(rate, 4_000_000), Admission::Admitted);
         assert_ne!(bucket.take(rate, 5_999_999), Admission::Admitted);
         assert_eq!(bucket.take(rate, 6_000_000), Admission::Admitted);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_brings_nothing_and_keeps_nobody_waiting() {
+        let rate = Rate::new(1, Duration::from_secs(1));
+        let mut bucket = Bucket::full(rate, 5_000_000);
+        assert_eq!(bucket.take(rate, 5_000_000), Admission::Admitted);
+        assert_ne!(bucket.take(rate, 3_999_999), Admission::Admitted);
+        assert_ne!(bucket.take(rate, 4_999_998), Admission::Admitted);
+        assert_eq!(bucket.take(rate, 4_999_999), Admission::Admitted);
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use switchboard_messaging::hub::{
     PresenceOutcome, Room,
 };
 use switchboard_messaging::{Hub, Rate};
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{OrganizationId, PresenceStatus, Timestamp, UserId};
 use switchboard_testkit::redis::PrivateRedis;
 
@@ -54,7 +55,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
-            figures: Default::default(),
+            figures: NodeFigures::default(),
             draining: false,
         };
         let told = self.hub.renew_lease(&info).await.unwrap();

@@ -95,7 +95,7 @@ mod tests {
                 connections: 0,
                 address: None,
                 route: String::new(),
-                figures: Default::default(),
+                figures: switchboard_protocol::answers::NodeFigures::default(),
                 draining,
             };
             Ok(nodes.into_iter().map(info).collect())

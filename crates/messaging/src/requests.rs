@@ -1,5 +1,7 @@
 //! Requests with a key of their caller's choosing are carried out once, however often they come.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -46,11 +48,7 @@ impl Messaging {
             return Err(ErrorObject::invalid("Idempotency-Key", text));
         }
         let hash = digest(&SHA256, asked);
-        let fingerprint = hash
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let fingerprint = URL_SAFE_NO_PAD.encode(hash);
         let at = self.clock.now();
         let new = NewRequest {
             caller: caller.clone(),

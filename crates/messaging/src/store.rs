@@ -6,11 +6,13 @@
 //! one that commits first wins; a write that is refused changes nothing.
 
 mod altering;
+mod errors;
+mod messages;
 mod queue;
+mod receipts;
 mod requests;
 
 use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -24,88 +26,17 @@ use switchboard_protocol::{
 use crate::circuit::Circuit;
 use crate::revocations::Revocation;
 
+pub use altering::{Alteration, Altered, Altering, Seen, Sight};
+pub use errors::{Refusal, StoreError};
+pub use messages::{Found, FoundPage, MAX_EMOJI, React, Reacted, SearchPage};
 pub use queue::{
     DeadLetterPage, Depths, Enqueued, NewQueued, News, QueueBounds, QueueStore, WaitingEvent,
 };
+pub use receipts::{Advance, Advanced, Reach, ReceiptKind, Statistics, UnreadOf};
 pub use requests::{Begun, NewRequest, RequestStore};
-
-pub use altering::{Alteration, Altered, Altering, Seen, Sight};
 
 /// What a store method gives.
 pub type StoreResult<T> = Result<T, StoreError>;
-
-/// Why a store method did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The rules said no; nothing was written.
-    #[error("refused: {0:?}")]
-    Refused(Refusal),
-    /// The database could not be reached, or not in time. Whether a write happened may be unknown;
-    /// repeating it with the same client id is safe.
-    #[error("database unavailable: {0}")]
-    Unavailable(String),
-    /// The database is known not to answer, and was not asked or not waited for. The same holds.
-    #[error("database unavailable: the circuit is open")]
-    CircuitOpen,
-    /// Too much waits already, or somebody else has locked what is to be changed. Nothing was written.
-    #[error("busy; to be tried again after {retry_after:?}")]
-    Busy { retry_after: Duration },
-    /// The database answered something that should not be.
-    #[error("database error: {0}")]
-    Internal(String),
-}
-
-impl StoreError {
-    /// Whether it is the database that is away, and not the call that is wrong.
-    pub const fn is_away(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::CircuitOpen)
-    }
-}
-
-/// Why the rules said no.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Refusal {
-    /// No such conversation in this organization.
-    NoConversation,
-    /// No such message in this organization.
-    NoMessage,
-    /// The caller is not an active member.
-    NotMember,
-    /// The caller may read only.
-    ReadOnly,
-    /// Neither the sender nor, where that would do, an owner or admin.
-    NotAllowed,
-    /// Only owners and admins may do it.
-    NotManager,
-    /// Only the owner may do it.
-    NotOwner,
-    /// The owner can neither be taken out nor be given another role, not even by themselves.
-    OwnerStays,
-    /// Who is in a direct conversation does not change.
-    Direct,
-    /// Never was a member or, where that matters, is none any more.
-    NoMember(UserId),
-    /// The message is older than the edit window.
-    WindowPassed,
-    /// The conversation is archived.
-    Archived(Box<ConversationView>),
-    /// `expectedVersion` is not the version that is stored.
-    Stale(Box<Message>),
-    /// The message is a tombstone.
-    Tombstone(Box<Message>),
-    /// `replyTo` is not a message of the conversation.
-    UnknownReply,
-    /// The message has [`MAX_EMOJI`] others already.
-    TooManyEmoji,
-    /// A watermark beyond the newest message.
-    BeyondLast(i64),
-}
-
-impl From<Refusal> for StoreError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
 
 /// Who looks: a user of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -224,136 +155,6 @@ pub struct Deleted {
     pub message: Message,
     /// `false` when it was one already: nothing was written.
     pub changed: bool,
-}
-
-/// Distinct emoji on one message.
-pub const MAX_EMOJI: usize = 20;
-
-/// An emoji to be put on a message or taken off.
-#[derive(Clone, Debug)]
-pub struct React {
-    pub message: MessageId,
-    pub by: Viewer,
-    /// As in [`NewMessage::socket`].
-    pub socket: Option<String>,
-    pub emoji: String,
-    /// `false`: taken off.
-    pub add: bool,
-    pub at: Timestamp,
-}
-
-/// A message with its reactions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reacted {
-    pub message: Message,
-    /// `false` when it was so already: nothing was written.
-    pub changed: bool,
-}
-
-/// A page of what is searched for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SearchPage {
-    pub viewer: Viewer,
-    /// As people type it: words, `"phrases"`, `-not`, `this or that`, `begin*`.
-    pub query: String,
-    /// Only in this one.
-    pub conversation: Option<ConversationId>,
-    /// Only what was there already when the first page was read: its [`FoundPage::newest`].
-    pub newest: Option<MessageId>,
-    /// Only what comes after this place in the order.
-    pub after: Option<(f64, MessageId)>,
-    pub limit: usize,
-}
-
-/// What was found, best first; of the same rank, the newest first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FoundPage {
-    pub found: Vec<Found>,
-    /// The newest message that the pages of this search may have; `None` when nothing was found.
-    pub newest: Option<MessageId>,
-    pub has_more: bool,
-}
-
-/// A message that was found.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    pub message: Message,
-    /// Part of its content as HTML, with the hits in `<mark>`.
-    pub snippet: String,
-    /// Greater is better.
-    pub rank: f64,
-}
-
-/// Whom a message has reached.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reach {
-    /// Members but the sender, the latest first, at most as many as asked for.
-    pub delivered_to: Vec<(UserId, Timestamp)>,
-    pub read_by: Vec<(UserId, Timestamp)>,
-    /// Active members but the sender.
-    pub recipients: i64,
-    pub delivered: i64,
-    pub read: i64,
-}
-
-/// How much was sent and what became of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    pub sent: i64,
-    /// Those that reached another member.
-    pub delivered: i64,
-    /// Those that another member read.
-    pub read: i64,
-    pub edited: i64,
-    pub deleted: i64,
-    /// Sent since the moment that was asked for.
-    pub lately: i64,
-}
-
-/// What a member has not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadOf {
-    pub user: UserId,
-    pub conversation: ConversationId,
-    /// As in [`ConversationView::unread_count`].
-    pub count: i64,
-    /// Whether it counts for the user's total: archived conversations do not.
-    pub is_active: bool,
-    /// The conversation's `rev` and the member's watermark when this was counted.
-    pub rev: i64,
-    pub read_seq: i64,
-}
-
-/// Which watermark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReceiptKind {
-    /// It reached a device.
-    Delivered,
-    /// It was read, and so delivered too.
-    Read,
-}
-
-/// A watermark to be moved forward.
-#[derive(Clone, Debug)]
-pub struct Advance {
-    pub viewer: Viewer,
-    pub conversation: ConversationId,
-    pub kind: ReceiptKind,
-    pub up_to_seq: i64,
-    pub at: Timestamp,
-}
-
-/// Where a member's watermarks are now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Advanced {
-    pub delivered_seq: i64,
-    pub read_seq: i64,
-    /// As in [`ConversationView::unread_count`].
-    pub unread_count: i64,
-    /// Whether the asked-for watermark moved.
-    pub moved: bool,
-    /// Active members of the conversation.
-    pub member_count: i64,
 }
 
 /// One page of what changed since a `rev`.

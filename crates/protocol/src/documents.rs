@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_reference_page_is_up_to_date() {
-        is_up_to_date("docs/api/reference.md", &events_page());
+        is_up_to_date("docs/api/events.md", &events_page());
     }
 
     #[test]

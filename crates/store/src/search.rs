@@ -131,7 +131,7 @@ pub(crate) async fn search(database: &Database, page: &SearchPage) -> Result<Fou
     let args = args![organization, ids, asked, newest, CANDIDATES];
     let rows: Vec<CandidateRow> = session.all(&CANDIDATES_OF, args).await?;
     let newest = page.newest.or(rows.first().map(|row| MessageId(row.id.0)));
-    let mut hits = ranked(&query, rows, page.after);
+    let mut hits = ranked(&query, &rows, page.after);
     let has_more = hits.len() > page.limit;
     hits.truncate(page.limit);
     Ok(FoundPage {
@@ -172,7 +172,7 @@ struct Hit {
 }
 
 /// What fits, after a place in the order, best first.
-fn ranked(query: &Query, rows: Vec<CandidateRow>, after: Option<(f64, MessageId)>) -> Vec<Hit> {
+fn ranked(query: &Query, rows: &[CandidateRow], after: Option<(f64, MessageId)>) -> Vec<Hit> {
     let mut hits: Vec<Hit> = rows.iter().filter_map(|row| hit(query, row)).collect();
     hits.retain(|hit| after.is_none_or(|after| order((hit.rank, hit.id), after).is_gt()));
     hits.sort_by(|a, b| order((a.rank, a.id), (b.rank, b.id)));

@@ -237,7 +237,8 @@ async fn connections_that_were_lost_without_a_word_are_replaced() {
     let started = Instant::now();
     while world.send("afterwards").await.is_err() {
         let waited = started.elapsed();
-        assert!(waited < Duration::from_secs(10), "{waited:?}");
+        // PostgreSQL takes their locks from transactions that stand still for 10 s.
+        assert!(waited < Duration::from_secs(15), "{waited:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

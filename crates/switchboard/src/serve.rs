@@ -24,9 +24,10 @@ use switchboard_api::playground::{self, DevelopmentTokens};
 use switchboard_api::rest::{self, Rest};
 use switchboard_config::{Environment, Loaded, Settings};
 use switchboard_forward::Route;
-use switchboard_gateway::Gateway;
+use switchboard_gateway::{Gateway, SocketService};
+use switchboard_messaging::auth::{ApiKeys, Authenticator};
 use switchboard_messaging::draining::DrainWindow;
-use switchboard_messaging::{Clock, Live, Messaging, SystemClock, searchable};
+use switchboard_messaging::{Clock, Live, Messaging, SystemClock};
 use switchboard_protocol::Dialect;
 use switchboard_socketio::{Io, listen};
 use switchboard_telemetry::{LogControl, Metrics};
@@ -155,23 +156,14 @@ async fn start(
     let keeper = keeper::Keeper::new(health.clone(), known, gateway.io(), metrics.clone());
     keeper.keep_place().await;
     tasks.spawn(keeper.run(stop.clone()));
-    let store = Arc::clone(&messaging.store);
-    tasks.spawn(searchable::fill_in(store, stop.clone()));
 
     // 5. The listeners: probes first, then the public.
     let origins = Live::new(origins::Origins::new(&settings));
     let signer = keys::signer(&settings, secret.as_ref()).map(Arc::new);
     let welcome = welcome::Welcome::new(&settings, signer.as_deref(), clock.now(), &public);
-    let reached = place.around(gateway.service());
-    let sockets = origins::guard(proxies::Proxies::new(&settings).around(reached), &origins);
     let api_keys = Live::new(keys::api_keys(&settings));
-    let rest = Rest {
-        messaging: messaging.clone(),
-        authenticator: judge.authenticator,
-        api_keys: api_keys.clone(),
-    };
-    let api = rest::router(rest, settings.http.api_prefix.as_str());
-    let doors = sockets.merge(origins::share(api, &origins));
+    let rest = (messaging.clone(), judge.authenticator, api_keys.clone());
+    let doors = doors(&settings, place.around(gateway.service()), rest, &origins);
     let routes = public_routes(&settings, doors, signer, &clock);
     let shown = Live::new(settings.render_show());
     let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone())
@@ -195,6 +187,23 @@ async fn start(
         listeners,
     };
     Ok((node, welcome, reload))
+}
+
+/// Where clients and back ends come in.
+fn doors(
+    settings: &Settings,
+    sockets: impl SocketService,
+    (messaging, authenticator, api_keys): (Messaging, Authenticator, Live<ApiKeys>),
+    origins: &Live<origins::Origins>,
+) -> Router {
+    let rest = Rest {
+        messaging,
+        authenticator,
+        api_keys,
+    };
+    let sockets = proxies::Proxies::new(settings).around(sockets);
+    let api = rest::router(rest, settings.http.api_prefix.as_str());
+    origins::guard(sockets, origins).merge(origins::share(api, origins))
 }
 
 /// Stops a node, in the order in which nobody loses anything.

@@ -2,7 +2,7 @@
 //! promises: acked means stored; once; in order, no gap, no double.
 //!
 //! Nothing of the servers' code is used: what is known of them is what their documentation says
-//! (`docs/api/events.md`), so that a mistake on one side does not hide in the other.
+//! (`docs/api/guide.md`), so that a mistake on one side does not hide in the other.
 //!
 //! [`run()`] starts a `member` for every client. A member owns a `client` socket, repeats its calls
 //! until they are answered, and has what it hears judged by `checks`. What members know together is

@@ -21,6 +21,7 @@ use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
     Clock, Hub, Ids, Live, Messaging, Rate, Revocations, Rules, Store, SystemClock, SystemIds,
 };
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{ConversationId, Kind, OrganizationId, PresenceStatus, UserId};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -85,9 +86,9 @@ async fn messaging(folder: &TempDir, rates: RateTable) -> Messaging {
         started_at: clock.now(),
         connections: 0,
         draining: false,
-        figures: Default::default(),
         address: None,
         route: String::new(),
+        figures: NodeFigures::default(),
     };
     hub.renew_lease(&lease).await.unwrap();
     let owner = (TaskTracker::new(), CancellationToken::new());

@@ -32,7 +32,8 @@ impl Value for PathPrefix {
         };
         let mut segments = path.split('/');
         let begins = segments.next() == Some("");
-        if !path.is_empty() && !(begins && segments.all(fits)) {
+        let is_one = path.is_empty() || (begins && segments.all(fits));
+        if !is_one {
             return Err("must be like /api/v1, or empty".to_owned());
         }
         if ["/socket.io", "/dev", "/assets"].contains(&path) {

@@ -113,10 +113,10 @@ impl Counting {
             is_all: false,
         };
         let notes: Vec<UnreadNote> = of_users.into_iter().map(note).collect();
-        let noted = self.messaging.hub.unread_note(organization, &notes).await;
-        let noted = noted.unwrap_or_else(|_| vec![None; notes.len()]);
+        let known = self.messaging.hub.unread_note(organization, &notes).await;
+        let known = known.unwrap_or_else(|_| vec![None; notes.len()]);
         let mut totals = HashMap::new();
-        for (note, total) in notes.into_iter().zip(noted) {
+        for (note, total) in notes.into_iter().zip(known) {
             match total.filter(|_| !unknown.contains(&note.user)) {
                 Some(total) => drop(totals.insert(note.user, total)),
                 None => drop(unknown.insert(note.user)),

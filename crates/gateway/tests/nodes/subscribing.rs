@@ -126,7 +126,7 @@ async fn subscribing_while_another_node_sends_loses_and_doubles_nothing() {
         for _ in 0..10 {
             bob.ok("room:subscribe-multiple", call.clone()).await;
             let mut last: Vec<Option<i64>> = vec![None; mine.len()];
-            while last.iter().any(|rev| rev.is_none()) {
+            while last.iter().any(std::option::Option::is_none) {
                 let event = bob.wait_for("message:new").await;
                 let message = &event.payload()["message"];
                 let rev = message["rev"].as_i64().unwrap();

@@ -274,7 +274,7 @@ async fn a_socket_that_was_just_connecting_goes_too() {
     let cluster = Cluster::of(1).await;
     let node = cluster.node(1);
     // Its token was good when it was looked at; the rest of its connect waits.
-    let gate = node.store.gate("before total_unread");
+    let gate = node.store.gate("before all_unread_of");
     let token = node.token_with("alice", &json!({"jti": "t1"}));
     let connecting = SocketClient::connect(&node.url, json!({"token": token}));
     let revoking = async {

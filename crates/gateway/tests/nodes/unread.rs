@@ -47,6 +47,13 @@ async fn a_message_counts_for_the_others_and_reading_it_for_ones_other_devices()
         }
         assert_eq!(heard, (one.clone(), 1, 2));
     }
+    // Or with it.
+    for device in [&mut phone, &mut tablet] {
+        while let Some(event) = device.next_event(A_WHILE).await {
+            let told = &event.payload()["conversationId"];
+            assert!(event.name != "unread:count" || *told == other, "{event:?}");
+        }
+    }
     read(&phone, &one, 1).await;
     assert_eq!(count(&mut tablet).await, (one.clone(), 0, 1));
     phone.hears_nothing_of("unread:count", A_WHILE).await;

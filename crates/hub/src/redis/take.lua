@@ -12,6 +12,10 @@ local stored = redis.call('HMGET', KEYS[1], 'credit', 'at')
 local credit, at = full, now
 if stored[1] then
   credit, at = tonumber(stored[1]), tonumber(stored[2])
+  -- Redis' clock was set back by more than a second: nobody waits until it has caught up.
+  if at - now > 1000000 then
+    at = now
+  end
   -- Nothing more can be gained once it is full, and the product stays exact.
   local elapsed = math.min(math.max(now - at, 0), token)
   credit = math.min(full, credit + elapsed * burst)

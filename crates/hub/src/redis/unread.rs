@@ -73,11 +73,11 @@ impl UnreadBook for RedisHub {
             return Ok(Vec::new());
         }
         let known = self.link.run(reading).await?;
-        known.into_iter().map(read).collect()
+        known.iter().map(read).collect()
     }
 }
 
-fn read(fields: BTreeMap<String, String>) -> HubResult<Option<BTreeMap<ConversationId, i64>>> {
+fn read(fields: &BTreeMap<String, String>) -> HubResult<Option<BTreeMap<ConversationId, i64>>> {
     if !fields.contains_key("all") {
         return Ok(None);
     }

@@ -10,6 +10,7 @@ use switchboard_messaging::clock::ManualClock;
 use switchboard_messaging::hub::{
     Arrival, BusEvent, Channel, Device, NodeInfo, PresenceChange, PresenceOutcome, Room,
 };
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{
     DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
 };
@@ -85,7 +86,7 @@ impl Node {
             connections,
             address: Some("http://10.0.0.7:9090".into()),
             route: "node-1".into(),
-            figures: Default::default(),
+            figures: NodeFigures::default(),
             draining: false,
         }
     }

@@ -65,6 +65,8 @@ pub(crate) async fn a_node_that_leaves_is_gone_at_once(cluster: &impl Harness) {
 pub(crate) async fn a_lease_holds_until_it_is_over_and_no_longer(cluster: &impl Harness) {
     let a = cluster.node("a").await;
     let watcher = cluster.unregistered("watcher").await;
+    // To connect takes a part of the lease.
+    a.renew().await;
     cluster.let_time_pass(cluster.lease().mul_f64(0.6)).await;
     assert_eq!(watcher.sees().await, ["a"]);
     a.renew().await;

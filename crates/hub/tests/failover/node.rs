@@ -10,6 +10,7 @@ use switchboard_messaging::hub::{
     Admission, Arrival, Buckets as _, Bus as _, BusEvent, Channel, Device, HubResult, NodeInfo,
     PresenceBook as _, PresenceChange, Registry as _, Room,
 };
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{DeliveryClass, OrganizationId, PresenceStatus, Timestamp, UserId};
 use switchboard_testkit::redis::{Certificates, Door};
 use tokio::sync::mpsc;
@@ -71,7 +72,7 @@ impl Node {
             connections: 0,
             address: None,
             route: self.id.clone(),
-            figures: Default::default(),
+            figures: NodeFigures::default(),
             draining: false,
         };
         self.hub.renew_lease(&info).await.map(drop)

@@ -1,5 +1,7 @@
 //! API keys: with one of them a backend is the service of an organization.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -40,11 +42,7 @@ impl ApiKeys {
             }
         }
         // Keys have buckets of their own.
-        let start: String = wanted
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let start = URL_SAFE_NO_PAD.encode(wanted.get(..8)?);
         let viewer = Viewer {
             organization: found?.clone(),
             user: UserId::new(&format!("api-key:{start}")).ok()?,

@@ -103,7 +103,7 @@ fn judged(nodes: &[NodeInfo]) -> MonitoringHealth {
             .map(|finding| advice(Some(node), finding))
     });
     let mut recommendations: Vec<Recommendation> = found.collect();
-    recommendations.sort_by(|one, other| other.status.cmp(&one.status));
+    recommendations.sort_by_key(|one| std::cmp::Reverse(one.status));
     let worst = recommendations.first();
     MonitoringHealth {
         status: worst.map_or(HealthStatus::Ok, |worst| worst.status),
@@ -153,8 +153,8 @@ mod tests {
     use super::*;
     use switchboard_protocol::Timestamp;
 
-    fn settings(figures: NodeFigures) -> Vec<&'static str> {
-        let found = findings(&figures).into_iter();
+    fn settings(figures: &NodeFigures) -> Vec<&'static str> {
+        let found = findings(figures).into_iter();
         found.map(|(_, setting, _)| setting).collect()
     }
 
@@ -205,20 +205,20 @@ mod tests {
                 "recovery.log_length",
             ),
         ];
-        assert_eq!(settings(calm()), Vec::<&str>::new());
+        assert_eq!(settings(&calm()), Vec::<&str>::new());
         for (change, most, setting) in cases {
             let mut node = calm();
             change(&mut node, most);
-            assert_eq!(settings(node.clone()), Vec::<&str>::new(), "{setting}");
+            assert_eq!(settings(&node), Vec::<&str>::new(), "{setting}");
             // One half of more is more, too.
             change(&mut node, most + 2);
-            assert_eq!(settings(node), [setting]);
+            assert_eq!(settings(&node), [setting]);
         }
         let slow = NodeFigures {
             store_ms: 100.1,
             ..calm()
         };
-        assert_eq!(settings(slow), ["database.max_connections"]);
+        assert_eq!(settings(&slow), ["database.max_connections"]);
     }
 
     #[test]

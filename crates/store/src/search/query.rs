@@ -122,21 +122,17 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     while !rest.is_empty() {
         let negated = rest.strip_prefix('-');
         let (is_negated, body) = (negated.is_some(), negated.unwrap_or(rest));
-        let (text, is_quoted, after) = match body.strip_prefix('"') {
+        let quoted = body.strip_prefix('"');
+        let (text, after) = if let Some(quoted) = quoted {
             // One that is not closed goes to the end.
-            Some(quoted) => {
-                let (text, after) = quoted.split_once('"').unwrap_or((quoted, ""));
-                (text, true, after)
-            }
-            None => {
-                let end = body.find(|c: char| c.is_whitespace() || c == '"');
-                let (text, after) = body.split_at(end.unwrap_or(body.len()));
-                (text, false, after)
-            }
+            quoted.split_once('"').unwrap_or((quoted, ""))
+        } else {
+            let end = body.find(|c: char| c.is_whitespace() || c == '"');
+            body.split_at(end.unwrap_or(body.len()))
         };
         pieces.push(Piece {
             text,
-            is_quoted,
+            is_quoted: quoted.is_some(),
             is_negated,
         });
         rest = after.trim_start();

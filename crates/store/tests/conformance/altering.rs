@@ -86,9 +86,9 @@ fn told(changes: &[Change]) -> Vec<String> {
     let told = changes.iter().map(|change| {
         let name = change.event.name().trim_start_matches("conversation:");
         let whom = match &change.event {
-            ServerEvent::MemberAdded(changed)
-            | ServerEvent::MemberRemoved(changed)
-            | ServerEvent::MemberRole(changed) => changed.member.user_id.as_str(),
+            ServerEvent::MemberAdded(about)
+            | ServerEvent::MemberRemoved(about)
+            | ServerEvent::MemberRole(about) => about.member.user_id.as_str(),
             _ => "",
         };
         format!("{} {name} {whom}", change.rev)
@@ -258,8 +258,8 @@ async fn who_is_removed_is_out_of_everything(world: World) {
     assert_eq!(store.heads_of(&ben, 10).await.unwrap(), []);
     let membership = store.membership(&ben, to).await.unwrap().unwrap();
     assert_eq!(membership.member, None);
-    let send = store.append(world.text("ben", to, "two")).await;
-    assert_eq!(refusal(send), Refusal::NotMember);
+    let appended = store.append(world.text("ben", to, "two")).await;
+    assert_eq!(refusal(appended), Refusal::NotMember);
     let edit = store.edit(world.new_edit("ben", sent.id, "other")).await;
     assert_eq!(refusal(edit), Refusal::NotMember);
     let mark = world.mark(ReceiptKind::Read, "ben", to, 1).await;
@@ -278,10 +278,10 @@ async fn a_message_that_races_with_a_removal_is_before_it_or_refused(world: Worl
         let to = world.group("ann", &["ben"]).await;
         let removal = world.alteration("ann", to, removing(&["ben"]));
         let send = world.text("ben", to, "quick");
-        let (removed, sent) = tokio::join!(node.alter(removal), world.store.append(send));
+        let (removed, appended) = tokio::join!(node.alter(removal), world.store.append(send));
         let removed = removed.unwrap();
-        match sent {
-            Ok(sent) => assert_eq!((sent.message.rev, removed.rev), (2, 3)),
+        match appended {
+            Ok(new) => assert_eq!((new.message.rev, removed.rev), (2, 3)),
             refused => {
                 assert_eq!(refusal(refused), Refusal::NotMember);
                 assert_eq!(removed.rev, 2);

@@ -86,7 +86,7 @@ async fn a_key_that_was_used_for_something_else_is_told_apart(world: World) {
     let new = request(&world, &viewer("svc"), "k");
     begin(&world, &new).await;
     let mut other = request(&world, &viewer("svc"), "k");
-    other.fingerprint = "that".to_owned();
+    "that".clone_into(&mut other.fingerprint);
     assert_eq!(begin(&world, &other).await, Begun::Other);
 }
 
@@ -96,7 +96,7 @@ async fn what_was_begun_by_somebody_who_died_is_taken_over(world: World) {
     let early = after(&world, &viewer("svc"), "k", ABANDONED / 2);
     assert_eq!(begin(&world, &early).await, Begun::UnderWay);
     let mut other = after(&world, &viewer("svc"), "k", ABANDONED);
-    other.fingerprint = "that".to_owned();
+    "that".clone_into(&mut other.fingerprint);
     assert_eq!(begin(&world, &other).await, Begun::Other);
     let late = after(&world, &viewer("svc"), "k", ABANDONED);
     assert_eq!(begin(&world, &late).await, Begun::New(new.id));
@@ -125,7 +125,7 @@ async fn what_came_to_nothing_is_forgotten(world: World) {
         .abandon_request(&new.caller, "k", new.id, true);
     refused.await.unwrap();
     let mut other = request(&world, &viewer("svc"), "k");
-    other.fingerprint = "that".to_owned();
+    "that".clone_into(&mut other.fingerprint);
     assert_eq!(begin(&world, &other).await, Begun::New(other.id));
 }
 
@@ -137,7 +137,8 @@ async fn a_request_is_forgotten_after_its_time(world: World) {
         .finish_request(&new.caller, "k", new.id, (200, "{}"))
         .await
         .unwrap();
-    let before = after(&world, &viewer("svc"), "k", KEPT - Duration::from_secs(1));
+    let just_under = KEPT.saturating_sub(Duration::from_secs(1));
+    let before = after(&world, &viewer("svc"), "k", just_under);
     assert!(matches!(begin(&world, &before).await, Begun::Done { .. }));
     let late = after(&world, &viewer("svc"), "k", KEPT);
     assert_eq!(begin(&world, &late).await, Begun::New(late.id));

@@ -20,7 +20,7 @@ use switchboard_messaging::receipts::ReceiptService;
 use switchboard_messaging::store::QueueBounds;
 use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
-    Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemIds,
+    Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemIds, searchable,
 };
 use switchboard_protocol::Dialect;
 use switchboard_socketio::listen;
@@ -68,6 +68,8 @@ pub(crate) fn messaging(
         },
         owner.clone(),
     );
+    let (tasks, stop) = &owner;
+    tasks.spawn(searchable::fill_in(Arc::clone(&store), stop.clone()));
     let ttl = settings.presence.typing_ttl;
     let typing = TypingService::new(Arc::clone(&hub), Arc::clone(clock), ttl, owner.clone());
     let receipts = ReceiptService::new(Arc::clone(&hub), Arc::clone(clock), owner.clone());

@@ -79,7 +79,7 @@ impl Shard {
         match Turn::of(&event.name, &event.data) {
             None => {}
             Some(turn) if turn.is_member => {
-                self.bring_in(channel, &turn.user, (rev, event, packet))
+                self.bring_in(channel, &turn.user, (rev, event, packet));
             }
             Some(turn) => self.expel(channel, &turn.user, (rev, event, packet)),
         }

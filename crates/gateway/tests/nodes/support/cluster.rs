@@ -19,6 +19,7 @@ use switchboard_messaging::typing::TypingService;
 use switchboard_messaging::{
     Clock, Hub, Live, Messaging, Rate, Revocations, Rules, Store, SystemClock, SystemIds,
 };
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{ConversationId, Dialect, OrganizationId, UserId};
 use switchboard_socketio::listen;
 use switchboard_testkit::client::{Refused, SocketClient};
@@ -209,7 +210,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
-            figures: Default::default(),
+            figures: NodeFigures::default(),
             draining: false,
         };
         hub.renew_lease(&lease).await.unwrap();

@@ -6,24 +6,23 @@
     reason = "what a test builds on may fail it"
 )]
 
+mod keys;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fred::clients::Client;
-use fred::interfaces::{ClientLike, KeysInterface};
-use fred::types::Builder;
-use fred::types::config::Config;
-use futures_util::TryStreamExt;
+use fred::interfaces::HashesInterface;
+use keys::{observer, ttls};
 use serde_json::value::RawValue;
 use switchboard_hub::{RedisHub, RedisOptions};
 use switchboard_messaging::clock::ManualClock;
 use switchboard_messaging::hub::{
     Admission, Arrival, BusEvent, Channel, Device, HubResult, NodeInfo, PresenceChange, Room,
-    SessionKey, SessionRecord, UnreadNote,
 };
-use switchboard_messaging::{Hub, Rate};
+use switchboard_messaging::{Clock as _, Hub, Rate, SystemClock};
+use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{
-    ConversationId, DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
+    DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
 };
 use switchboard_testkit::redis::{PrivateRedis, fresh_prefix, url};
 use tokio::sync::mpsc;
@@ -63,7 +62,7 @@ impl Node {
             connections: 0,
             address: None,
             route: String::new(),
-            figures: Default::default(),
+            figures: NodeFigures::default(),
             draining: false,
         };
         self.hub.renew_lease(&info).await
@@ -146,98 +145,6 @@ fn event(data: &str) -> BusEvent {
         at: Timestamp::from_millis(0),
         position: None,
     }
-}
-
-/// Everything that there is about users and nodes.
-async fn make_every_kind_of_key(hub: &dyn Hub) {
-    let custom_status = Some(Some("here".into()));
-    let choose = PresenceChange::Choose {
-        status: Some(PresenceStatus::Busy),
-        custom_status,
-    };
-    let at = Timestamp::from_millis(1);
-    for change in [choose, online("s1")] {
-        hub.presence_change(&acme(), &alice(), change, at)
-            .await
-            .unwrap();
-    }
-    let ttl = Duration::from_secs(5);
-    hub.typing_start(&room(), &alice(), ttl).await.unwrap();
-    let note = UnreadNote {
-        user: alice(),
-        counts: Vec::new(),
-        is_all: true,
-    };
-    hub.unread_note(&acme(), &[note]).await.unwrap();
-    let rate = Rate::new(2, Duration::from_mins(1));
-    for _ in 0..3 {
-        hub.take(&acme(), &alice(), "x", rate).await.unwrap();
-    }
-    for rev in [2, 4] {
-        hub.publish(sequenced(rev)).await.unwrap();
-    }
-    let record = SessionRecord {
-        namespace: "/".to_owned(),
-        began: None,
-        user: alice(),
-        socket: "socket".into(),
-        owner: "owner".into(),
-        entered: [].into(),
-        left: [].into(),
-    };
-    let key = SessionKey("secret".into());
-    hub.session_save(&acme(), &key, &record, 10_000)
-        .await
-        .unwrap();
-}
-
-/// An event with this `rev` of one conversation.
-fn sequenced(rev: i64) -> BusEvent {
-    let conversation = ConversationId(uuid::Uuid::from_u128(1));
-    BusEvent {
-        channel: Channel {
-            organization: acme(),
-            room: Room::Conversation(conversation),
-        },
-        class: DeliveryClass::Sequenced,
-        rev: Some(rev),
-        ..event("1")
-    }
-}
-
-#[tokio::test]
-async fn every_key_has_a_ttl() {
-    let prefix = fresh_prefix();
-    let doomed = Node::connect(&url(), &prefix, "doomed").await;
-    make_every_kind_of_key(&*doomed.hub).await;
-    let observer = observer(&url()).await;
-    let seen = ttls(&observer, &prefix).await;
-    assert_eq!(seen.len(), 16, "{seen:?}");
-
-    doomed.hub.leave().await.unwrap();
-    let node = Node::connect(&url(), &prefix, "node").await;
-    assert_eq!(node.hub.reap_dead_nodes().await.unwrap().len(), 1);
-    for (key, ttl) in [seen, ttls(&observer, &prefix).await].concat() {
-        assert!(ttl > 0, "{key} has no ttl");
-    }
-}
-
-async fn observer(url: &str) -> Client {
-    let client = Builder::from_config(Config::from_url(url).unwrap());
-    let client = client.build().unwrap();
-    client.init().await.unwrap();
-    client
-}
-
-async fn ttls(observer: &Client, prefix: &str) -> Vec<(String, i64)> {
-    let pages = observer.scan_buffered(format!("{prefix}:*"), Some(1_000), None);
-    let keys: Vec<fred::types::Key> = pages.try_collect().await.unwrap();
-    let mut ttls = Vec::new();
-    for key in keys {
-        let name = key.as_str().unwrap().to_owned();
-        ttls.push((name, observer.pttl::<i64, _>(key).await.unwrap()));
-    }
-    ttls
 }
 
 #[tokio::test]
@@ -416,6 +323,39 @@ async fn redis_and_memory_name_the_same_retry_time() {
             [Admission::Admitted, Admission::Admitted] => assert!(burst > 300, "{name}"),
             _ => panic!("{waits:?} for {name}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_until_a_clock_of_redis_that_was_set_back_has_caught_up() {
+    let (url, prefix) = (url(), fresh_prefix());
+    let node = Node::connect(&url, &prefix, "a").await;
+    let rate = Rate::new(1, Duration::from_secs(3));
+    let take = async || node.hub.take(&acme(), &alice(), "x", rate).await.unwrap();
+    assert_eq!(take().await, Admission::Admitted);
+
+    let observer = observer(&url).await;
+    let keys = ttls(&observer, &prefix).await;
+    let (bucket, _) = keys
+        .iter()
+        .find(|(key, _)| key.contains("bucket:"))
+        .unwrap();
+    let in_an_hour = (SystemClock.now().as_millis() + 3_600_000) * 1_000;
+    let in_an_hour = in_an_hour.to_string();
+    let spent = [("credit", "0"), ("at", in_an_hour.as_str())];
+    observer
+        .hset::<(), _, _>(bucket, spent.to_vec())
+        .await
+        .unwrap();
+
+    let set_back = Instant::now();
+    assert_ne!(take().await, Admission::Admitted, "it brings nothing");
+    while let Admission::RefusedFor(wait) = take().await {
+        assert!(
+            set_back.elapsed() < Duration::from_secs(10),
+            "still {wait:?}"
+        );
+        tokio::time::sleep(wait.min(Duration::from_millis(100))).await;
     }
 }
 
