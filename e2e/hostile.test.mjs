@@ -1,24 +1,11 @@
 // Garbage from the network: whatever comes in, the node serves its good clients as before.
 import assert from "node:assert/strict";
 import { createConnection } from "node:net";
-import { randomBytes } from "node:crypto";
 import WebSocket from "ws";
+import { SEED, numbers } from "./support/random.mjs";
 import { hears, pause, send, stories } from "./support/story.mjs";
 
-const SEED = Number(process.env.SWITCHBOARD_E2E_SEED ?? randomBytes(4).readUInt32LE());
 const FUZZ_MS = 6_000;
-
-/** Mulberry32: the same numbers for the same seed. */
-function numbers(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const nested = (depth, open, close) => open.repeat(depth) + close.repeat(depth);
 

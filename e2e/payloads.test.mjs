@@ -1,26 +1,13 @@
 // Random and hostile payloads for every client event: each is answered once, in its envelope, never with
 // INTERNAL, and the node serves others as before. SWITCHBOARD_E2E_PAYLOADS says how many an event gets.
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { SEED, numbers } from "./support/random.mjs";
 import { clientEvents } from "./support/schemas.mjs";
 import { send, stories } from "./support/story.mjs";
 
 const COUNT = Number(process.env.SWITCHBOARD_E2E_PAYLOADS ?? 200);
-const SEED = Number(process.env.SWITCHBOARD_E2E_SEED ?? randomBytes(4).readUInt32LE());
 /** Calls under way at a time: fewer than a socket may have waiting. */
 const AT_ONCE = 50;
-
-/** Mulberry32: the same numbers for the same seed. */
-function numbers(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const deep = (depth) => (depth === 0 ? 1 : depth % 2 ? [deep(depth - 1)] : { a: deep(depth - 1) });
 

@@ -9,6 +9,7 @@ pub mod circuit;
 pub mod clock;
 mod commands;
 mod connecting;
+mod cursor;
 pub mod draining;
 pub mod hub;
 pub mod limits;

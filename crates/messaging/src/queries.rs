@@ -47,7 +47,3 @@ pub(crate) fn each_once(mut asked: Vec<ConversationId>) -> Vec<ConversationId> {
     asked.retain(|conversation| seen.insert(*conversation));
     asked
 }
-
-fn not_ours() -> ErrorObject {
-    ErrorObject::invalid("cursor", "is not one that this server gave")
-}

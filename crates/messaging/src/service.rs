@@ -2,13 +2,14 @@
 //! for one organization.
 
 use switchboard_protocol::service::{
-    DeadLetter, DeadLetters, PostEvent, PostedEvent, Recipients, ServiceStats,
+    DeadLetters, PostEvent, PostedEvent, Recipients, ServiceStats,
 };
 use switchboard_protocol::{
-    ConversationId, DeliveryClass, ErrorObject, OrganizationId, QueuedEventId, Timestamp, UserId,
+    ConversationId, DeliveryClass, ErrorObject, OrganizationId, QueuedEventId, UserId,
 };
 use uuid::Uuid;
 
+use crate::cursor;
 use crate::hub::{BusEvent, Channel, Room};
 use crate::pipeline::Messaging;
 use crate::presence::{organization_channel, user_channel};
@@ -187,7 +188,7 @@ impl Messaging {
         user: Option<UserId>,
         (cursor, limit): (Option<&str>, i64),
     ) -> Result<DeadLetters, ErrorObject> {
-        let after = cursor.map(read_cursor).transpose()?;
+        let after = cursor.map(cursor::read_timed).transpose()?;
         let page = DeadLetterPage {
             user,
             after,
@@ -195,9 +196,9 @@ impl Messaging {
             limit: limit + 1,
         };
         let mut items = self.store.queue().dead_letters(organization, &page).await?;
-        let has_more = items.len() as i64 > limit;
-        items.truncate(usize::try_from(limit).unwrap_or_default());
-        let next_cursor = items.last().filter(|_| has_more).map(write_cursor);
+        let next_cursor = cursor::cut(&mut items, limit, |last| {
+            cursor::write_timed(last.failed_at, last.id)
+        });
         Ok(DeadLetters { items, next_cursor })
     }
 
@@ -242,18 +243,4 @@ fn not_too_many(path: &str, count: usize) -> Result<(), ErrorObject> {
     }
     let text = format!("concerns more than {MAX_CONCERNED} users; address them in several calls");
     Err(ErrorObject::invalid(path, text))
-}
-
-fn write_cursor(last: &DeadLetter) -> String {
-    format!("{}.{}", last.failed_at.as_millis(), last.id)
-}
-
-fn read_cursor(cursor: &str) -> Result<(Timestamp, QueuedEventId), ErrorObject> {
-    let parts = cursor.split_once('.');
-    let place = parts.and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    // Within what databases can hold.
-    let place = place.filter(|(at, _)| (0..253_402_300_799_000).contains(at));
-    place
-        .map(|(at, id)| (Timestamp::from_millis(at), id))
-        .ok_or_else(|| ErrorObject::invalid("cursor", "is not what an earlier page gave"))
 }

@@ -290,9 +290,5 @@ async fn the_room_of_one_who_was_removed_is_closed() {
     assert!(node.listens_to(&conversation));
     alice.remove(&conversation, "bob").await;
     bob.wait_for("conversation:member-removed").await;
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(15);
-    while node.listens_to(&conversation) {
-        assert!(tokio::time::Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    node.until_it_listens(&conversation, false).await;
 }

@@ -4,15 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Cluster, Node, Op};
-
-async fn until_it_listens(node: &Node, conversation: &str, expected: bool) {
-    let deadline = Instant::now() + Duration::from_secs(15);
-    while node.listens_to(conversation) != expected {
-        assert!(Instant::now() < deadline, "listens: {}", !expected);
-        sleep(Duration::from_millis(20)).await;
-    }
-}
+use crate::support::{Cluster, Op};
 
 #[tokio::test]
 async fn a_room_that_could_not_be_subscribed_loses_nothing() {
@@ -28,7 +20,7 @@ async fn a_room_that_could_not_be_subscribed_loses_nothing() {
     assert!(!node.listens_to(&conversation));
     node.hub.mend();
     assert_eq!(bob.revs_until(5).await, [2, 3, 4, 5]);
-    until_it_listens(node, &conversation, true).await;
+    node.until_it_listens(&conversation, true).await;
     alice.say(&conversation, "and now").await;
     assert_eq!(bob.revs_until(6).await, [6]);
 }
@@ -63,7 +55,7 @@ async fn a_room_is_followed_for_some_seconds_after_the_last_one_left() {
     bob.join(&conversation).await;
     bob.leave(&conversation).await;
     let left = Instant::now();
-    until_it_listens(node, &conversation, false).await;
+    node.until_it_listens(&conversation, false).await;
     let lingered = left.elapsed();
     assert!(lingered > Duration::from_millis(4_500), "{lingered:?}");
     assert!(lingered < Duration::from_secs(10), "{lingered:?}");

@@ -1,11 +1,10 @@
 //! `presence:online-users`: who is there, in the order of their ids; whoever appears offline is not.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use switchboard_protocol::calls::OnlineUsers;
 use switchboard_protocol::{ConversationId, ErrorObject, PresenceStatus, UserId, answers};
 
 use crate::actor::Caller;
+use crate::cursor;
 use crate::hub::Roster;
 use crate::pipeline::{Messaging, Outcome};
 
@@ -27,9 +26,7 @@ pub(crate) async fn run(
     Outcome::of(&answers::OnlineUsers {
         users: roster.presences,
         total: i64::try_from(roster.total).unwrap_or(i64::MAX),
-        next_cursor: roster
-            .next
-            .map(|user| URL_SAFE_NO_PAD.encode(user.as_str())),
+        next_cursor: roster.next.map(cursor::write),
         degraded: roster.degraded,
     })
 }
@@ -62,23 +59,12 @@ async fn members(
 }
 
 fn place(cursor: &str) -> Result<UserId, ErrorObject> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        UserId::new(&text).ok()
-    };
-    read().ok_or_else(|| ErrorObject::invalid("cursor", "is not one that this server gave"))
+    cursor::read(cursor, |text| UserId::new(text).ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    proptest! {
-        #[test]
-        fn a_cursor_that_was_not_given_is_refused_and_nothing_worse(text in ".{0,64}") {
-            let _ = place(&text);
-            let _ = place(&URL_SAFE_NO_PAD.encode(&text));
-        }
-    }
+    cursor::hostile_cursors_are_refused!(place);
 }

@@ -1,13 +1,12 @@
 //! `message:thread`: the root of a message's thread, and a page of its replies.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use switchboard_protocol::ErrorObject;
 use switchboard_protocol::answers;
 use switchboard_protocol::calls::Thread;
-use switchboard_protocol::{ErrorObject, Message};
 
-use super::{message_of_member, not_ours};
+use super::message_of_member;
 use crate::actor::Caller;
+use crate::cursor;
 use crate::pipeline::{Messaging, Outcome};
 use crate::store::Refusal;
 
@@ -31,9 +30,7 @@ pub(crate) async fn run(
         .store
         .replies(organization, root.id, after, input.limit + 1)
         .await?;
-    let more = replies.len() as i64 > input.limit;
-    replies.truncate(usize::try_from(input.limit).unwrap_or(usize::MAX));
-    let next_cursor = replies.last().filter(|_| more).map(cursor);
+    let next_cursor = cursor::cut(&mut replies, input.limit, |last| cursor::write(last.seq));
     Outcome::of(&answers::Thread {
         root,
         replies,
@@ -41,29 +38,13 @@ pub(crate) async fn run(
     })
 }
 
-/// The place of a reply, opaque to clients.
-fn cursor(reply: &Message) -> String {
-    URL_SAFE_NO_PAD.encode(reply.seq.to_string())
-}
-
 fn place(cursor: &str) -> Result<i64, ErrorObject> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        text.parse().ok().filter(|seq| *seq >= 0)
-    };
-    read().ok_or_else(not_ours)
+    cursor::read(cursor, |text| text.parse().ok().filter(|seq| *seq >= 0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    proptest! {
-        #[test]
-        fn a_cursor_that_was_not_given_is_refused_and_nothing_worse(text in ".{0,64}") {
-            let _ = place(&text);
-            let _ = place(&URL_SAFE_NO_PAD.encode(&text));
-        }
-    }
+    cursor::hostile_cursors_are_refused!(place);
 }

@@ -314,6 +314,18 @@ impl Node {
             room: Room::Conversation(conversation),
         })
     }
+
+    pub(crate) async fn until_it_listens(&self, conversation: &str, expected: bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(15);
+        while self.listens_to(conversation) != expected {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "listens: {}",
+                !expected
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }
 
 fn messaging(
