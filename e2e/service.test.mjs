@@ -1,5 +1,6 @@
 // Events of a backend: now to whoever is there, later to whoever is not.
 import assert from "node:assert/strict";
+import { speak } from "./support/dialects.mjs";
 import { Backend, getsQueued, queued } from "./support/service.mjs";
 import { pause, stories } from "./support/story.mjs";
 
@@ -72,6 +73,15 @@ stories("service", { env }, (story) => {
     const before = counts();
     await pause(1_500);
     assert.equal(counts(), before);
+  });
+
+  story("a front end on /chat gets what waited once, and need not acknowledge it", async (scene) => {
+    await new Backend(scene).post({ userIds: [scene.id("alice")] }, "nudge", { n: 1 });
+    const alice = await speak(scene, "/chat", "alice");
+    assert.deepEqual(await alice.next("message:received"), { event: "nudge", data: { n: 1 } });
+    await alice.quiet(1_500, "message:received");
+    const tablet = await scene.connect("alice", { node: 1 });
+    await tablet.quiet(500, "queue:events");
   });
 
   story("what nobody acknowledges becomes a dead letter, and can be tried again", async (scene) => {

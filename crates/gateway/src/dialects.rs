@@ -184,7 +184,7 @@ impl Dialects {
     }
 
     /// An event was written to a socket of somebody: if it was a message of another, and the dialect says
-    /// so, it counts as delivered.
+    /// so, it counts as delivered; what was queued, as acknowledged.
     pub(crate) fn was_written(
         &self,
         dialect: &Dialect,
@@ -194,6 +194,9 @@ impl Dialects {
     ) {
         if dialect.written_is_delivered() && native == "message:new" {
             self.0.written.note(actor, &data["message"]);
+        }
+        if dialect.written_is_acknowledged() && native == "queue:events" {
+            self.0.written.note_queued(actor, &data["events"]);
         }
     }
 }

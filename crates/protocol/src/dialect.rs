@@ -38,6 +38,7 @@ pub struct Dialect {
     namespace: String,
     authentication: Option<Authentication>,
     written_is_delivered: bool,
+    written_is_acknowledged: bool,
     unread_on_connect: bool,
     /// By the dialect's names of the events.
     incoming: BTreeMap<String, Incoming>,
@@ -115,6 +116,11 @@ impl Dialect {
     /// Whether a message that was written to a socket counts as delivered to its user.
     pub fn written_is_delivered(&self) -> bool {
         self.written_is_delivered
+    }
+
+    /// Whether events of the offline queue that were written to a socket count as acknowledged.
+    pub fn written_is_acknowledged(&self) -> bool {
+        self.written_is_acknowledged
     }
 
     /// Whether a socket that has come is told of each conversation with unread messages.

@@ -82,6 +82,7 @@ impl Reader {
         let known = [
             "namespace",
             "written_is_delivered",
+            "written_is_acknowledged",
             "unread_on_connect",
             "authentication",
             "forms",
@@ -92,6 +93,7 @@ impl Reader {
         self.known(table, "", &known);
         let namespace = self.namespace(table);
         let written_is_delivered = self.flag(table, "", "written_is_delivered");
+        let written_is_acknowledged = self.flag(table, "", "written_is_acknowledged");
         let unread_on_connect = self.flag(table, "", "unread_on_connect");
         let authentication = self.inner(table, "", "authentication");
         let authentication = authentication.and_then(|table| self.authentication(&table));
@@ -109,6 +111,7 @@ impl Reader {
             namespace: namespace?,
             authentication,
             written_is_delivered,
+            written_is_acknowledged,
             unread_on_connect,
             incoming,
             outgoing,
