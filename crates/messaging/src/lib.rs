@@ -2,6 +2,7 @@
 //! above; what the use cases need of the outside ([`Store`], [`Hub`], [`Clock`], [`Ids`]) is
 //! declared here and implemented elsewhere.
 
+mod access;
 pub mod actor;
 pub mod auth;
 pub mod bridges;

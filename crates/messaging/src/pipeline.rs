@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use switchboard_protocol::calls::Search;
 use switchboard_protocol::{
     Call, ClientEvent, ConversationId, Detail, ErrorObject, OrganizationId, UserId,
 };
 
+use crate::access::{self, Access};
 use crate::actor::Caller;
 use crate::bridges::Bridges;
 use crate::hub::{Admission, BusEvent, Hub};
@@ -212,35 +212,14 @@ impl Messaging {
     }
 
     async fn authorize(&self, caller: &Caller, call: &Call) -> Result<(), ErrorObject> {
-        let conversation = match call {
-            Call::JoinConversation { conversation, .. }
-            | Call::GetConversation { conversation }
-            | Call::RoomOnline { conversation }
-            | Call::TypingUsers { conversation }
-            | Call::Search(Search {
-                conversation: Some(conversation),
-                ..
-            })
-            | Call::MessageStats {
-                conversation: Some(conversation),
-            } => *conversation,
-            Call::Sync(sync) => sync.conversation,
-            Call::History(history) => history.conversation,
-            Call::OnlineUsers(of) => match of.conversation {
-                Some(conversation) => conversation,
-                None => return Ok(()),
-            },
-            Call::MonitoringMetrics
-            | Call::MonitoringEvents(_)
-            | Call::MonitoringStats
-            | Call::MonitoringHealth
-                if !caller.actor.is_operator() =>
-            {
-                return Err(ErrorObject::forbidden("only operators may look at that"));
+        match access::needed(call) {
+            Access::Member(conversation) => {
+                self.must_be_member(caller.viewer(), conversation).await
             }
-            _ => return Ok(()),
-        };
-        self.must_be_member(caller.viewer(), conversation).await
+            Access::Operator if caller.actor.is_operator() => Ok(()),
+            Access::Operator => Err(ErrorObject::forbidden("only operators may look at that")),
+            Access::JudgedLater => Ok(()),
+        }
     }
 
     /// Refuses whoever is not an active member.
