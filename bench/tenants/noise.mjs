@@ -65,13 +65,16 @@ for (let from = 0; from < count; from += STEP) {
   await Promise.all(some.map((socket) => socket.ready));
   sockets.push(...some);
 }
+const rooms = [];
 for (let from = 0; from < count; from += members) {
   const group = sockets.slice(from, from + members);
   const participantIds = group.slice(1).map(({ user }) => user);
   const made = await group[0].call("conversation:create", { kind: "group", participantIds });
   if (!made.ok) throw new Error(JSON.stringify(made));
-  for (const socket of group) flood(socket, made.data.conversation.id);
+  rooms.push([group, made.data.conversation.id]);
 }
+// All rooms are there before the first noise: under a limit it would leave none for making them.
+for (const [group, conversationId] of rooms) for (const socket of group) flood(socket, conversationId);
 const begun = performance.now();
 [acked, refused, heard] = [0, 0, 0];
 process.send("under way");
