@@ -33,10 +33,11 @@ test: ## Run every check and every test, on servers of their own
 	@$(STEP) "lints" $(MAKE) clippy
 	@$(STEP) "documentation" $(MAKE) rustdoc
 	@$(STEP) "build" $(MAKE) build-tests
+	@$(STEP) "chart" scripts/chart.sh
 	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
 	@$(STEP) "documentation tests" $(MAKE) doctests
 	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
-	@printf '\nEverything passed: format, web page, web tests, lints, documentation, tests, documentation tests, end-to-end tests.\n'
+	@printf '\nEverything passed: format, web page, web tests, lints, documentation, chart, tests, documentation tests, end-to-end tests.\n'
 
 .PHONY: fmt
 fmt: ## Format the Rust code
@@ -87,6 +88,13 @@ docs-reference: ## Write the generated parts of docs and web/types anew
 	$(TARGET)/debug/switchboard config docs > docs/reference/configuration.md
 	UPDATE_DOCS=1 cargo nextest run --workspace -E 'test(up_to_date)'
 	node web/types/generate.mjs
+
+.PHONY: chart
+chart: ## Check the Helm chart with Helm, the schemas of Kubernetes and the gateway; ARGS=--write updates its table
+	@scripts/setup.sh test
+	@mkdir -p web/dist
+	@$(if $(SWITCHBOARD),,cargo build --workspace --bin switchboard)
+	@scripts/chart.sh $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was built, but not ./data

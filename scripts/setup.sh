@@ -37,6 +37,9 @@ has_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
 
 has_chromium() { have chromium || have chromium-browser || have google-chrome; }
 
+# Debian has venv without what it needs.
+has_venv() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
 has_node() {
     local version
     have npm && version=$(node --version 2>/dev/null) && at_least "${version#v}" "$NODE"
@@ -57,6 +60,7 @@ packages_for_test() {
     has_postgres || echo postgresql
     has_nginx || echo nginx
     has_chromium || echo chromium
+    has_venv || echo python3-venv # for Helm and the schemas that the chart is checked with
     node_packages
 }
 
