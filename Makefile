@@ -80,6 +80,12 @@ bench-latency: ## Measure what the order of events adds to a bare PUBLISH of Red
 	@cargo build --release --workspace --example latency
 	@$(TESTKIT) run $(TARGET)/release/examples/latency
 
+.PHONY: load
+load: ## Put a measured load on a running server; options as ARGS="loadtest/scenarios/fanout.toml --url … --secret-file …"
+	@scripts/setup.sh run
+	@cargo build --release --workspace --bin switchboard-load
+	@$(TARGET)/release/switchboard-load $(ARGS)
+
 .PHONY: docs-reference
 docs-reference: ## Write the generated parts of docs and web/types anew
 	@scripts/setup.sh test
