@@ -130,7 +130,7 @@ pub(crate) struct Live {
     pub(crate) typing: Counter,
     /// Typing of others that was heard.
     pub(crate) typing_heard: Counter,
-    /// Messages that are neither acked nor refused.
+    /// Calls of all members that are not answered.
     in_flight: AtomicI64,
 }
 

@@ -145,7 +145,7 @@ impl Member {
                         break Some(reason);
                     }
                 }
-                () = wake.notified() => self.send_what_is_due(),
+                () = wake.notified() => self.woken(),
                 changed = stage.changed() => {
                     let now = *stage.borrow_and_update();
                     if changed.is_err() || now == Stage::Leave {
@@ -167,14 +167,7 @@ impl Member {
                 });
                 self.call(Call::Create, "conversation:create", &payload.to_string());
             }
-            Stage::Send(plan) => {
-                self.plan = Some(plan);
-                if let (Some(Pace::Closed(at_a_time)), true) =
-                    (self.company.pace, self.seat.sender.is_some())
-                {
-                    (0..at_a_time).for_each(|_| self.send(self.company.now()));
-                }
-            }
+            Stage::Send(plan) => self.plan = Some(plan),
             _ => {}
         }
     }
@@ -215,6 +208,16 @@ impl Member {
         Turns { rate, senders }.due(self.plan?, *sender, number)
     }
 
+    /// In an open loop something is due; in a closed one it is time to begin.
+    fn woken(&mut self) {
+        match self.company.pace {
+            Some(Pace::Closed(at_a_time)) => {
+                (0..at_a_time).for_each(|_| self.send(self.company.now()));
+            }
+            _ => self.send_what_is_due(),
+        }
+    }
+
     /// What cannot be sent now is sent later, and is measured from when it was due.
     fn send_what_is_due(&mut self) {
         let now = self.company.now();
@@ -246,7 +249,6 @@ impl Member {
         self.connection.write(frame);
         self.sent += 1;
         self.company.live.sent.add();
-        self.company.live.change_in_flight(1);
         if self.is_measured(due) {
             let lag = self.company.now().saturating_sub(due);
             let mut figures = self.company.ledger.of(self.seat.number);
@@ -263,6 +265,7 @@ impl Member {
         let id = self.next_id;
         self.next_id += 1;
         self.calls.insert(id, call);
+        self.company.live.change_in_flight(1);
         id
     }
 
@@ -324,7 +327,6 @@ impl Member {
             Verdict::OutOfOrder => live.out_of_order.add(),
             Verdict::New => {}
         }
-        live.delivered.add();
         if self.is_measured(mark.due) {
             live.measured_deliveries.add();
             let took = now.saturating_sub(mark.due);
@@ -337,6 +339,8 @@ impl Member {
             let payload = format!(r#"{{"conversationId":"{room}","upToSeq":{seq}}}"#);
             self.call(Call::Receipt, "message:read", &payload);
         }
+        // After its receipt, which is waited for, too.
+        self.company.live.delivered.add();
     }
 
     fn answer(&mut self, ack: Ack<'_>) -> Result<(), Reason> {
@@ -356,9 +360,9 @@ impl Member {
         }
         if let Call::Send { .. } = call {
             self.go_on();
-            // After what may be sent in its place: nothing in flight means that nothing will be.
-            self.company.live.change_in_flight(-1);
         }
+        // After what may be sent in its place: nothing in flight means that nothing will be.
+        self.company.live.change_in_flight(-1);
         Ok(())
     }
 

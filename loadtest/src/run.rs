@@ -15,7 +15,7 @@ use self::connects::{Door, enter};
 use crate::connection::endpoint;
 use crate::figures::{Ledger, Live};
 use crate::member::{Company, Member, Outcome, Stage};
-use crate::plan::{Pacer, Plan, Turns};
+use crate::plan::{Pacer, Plan};
 use crate::process::Usage;
 use crate::report::{Report, Server, Times};
 use crate::scenario::{Pace, Scenario};
@@ -231,10 +231,16 @@ impl Run<'_> {
             end,
         };
         self.stage.send_replace(Stage::Send(plan));
-        let pacer = self
-            .cast
-            .turns()
-            .map(|turns: Turns| Pacer::start(self.company.epoch, plan, turns, self.cast.wakers()));
+        let wakers = self.cast.wakers();
+        let pacer = if let Some(turns) = self.cast.turns() {
+            Some(Pacer::start(self.company.epoch, plan, turns, wakers))
+        } else {
+            self.wait(self.until(begin), |_| false).await;
+            for sender in &wakers {
+                sender.notify_one();
+            }
+            None
+        };
         self.wait(self.until(measured_from), |_| false).await;
         let start = look(&self.options.pids)?;
         self.wait(self.until(end), |_| false).await;
@@ -309,11 +315,11 @@ impl Run<'_> {
     fn standing(&self) -> String {
         let live = &self.company.live;
         let seconds = self.company.epoch.elapsed().as_secs();
-        let mut text = format!(
+        let mut words = vec![format!(
             "{seconds:>4} s  in {}/{}",
             live.ready.get(),
             self.cast.members
-        );
+        )];
         for (name, count) in [
             ("failed", live.failed.get()),
             ("ended", live.ended.get()),
@@ -322,10 +328,10 @@ impl Run<'_> {
             ("delivered", live.delivered.get()),
         ] {
             if count > 0 {
-                text.push_str(&format!("  {name} {count}"));
+                words.push(format!("{name} {count}"));
             }
         }
-        text
+        words.join("  ")
     }
 
     async fn outcomes(&mut self) -> Vec<Outcome> {

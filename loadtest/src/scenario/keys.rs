@@ -51,7 +51,7 @@ pub(super) mod check {
     const MOST_CONNECTIONS: u32 = 1_000_000;
     const LONGEST: Duration = Duration::from_hours(24);
 
-    fn within<T: PartialOrd + std::fmt::Display>(
+    fn within<T: Copy + PartialOrd + std::fmt::Display>(
         key: &str,
         value: T,
         (least, most): (T, T),
