@@ -105,7 +105,7 @@ chart: ## Check the Helm chart with Helm, the schemas of Kubernetes and the gate
 .PHONY: clean
 clean: ## Remove what was built, but not ./data
 	cargo clean
-	rm -rf web/dist web/node_modules web/.test e2e/node_modules e2e/artifacts
+	rm -rf web/dist web/node_modules web/.test e2e/node_modules e2e/artifacts loadtest/peers/node/node_modules
 
 # --- parts of the above
 

@@ -201,7 +201,6 @@ impl Report {
         let seconds = times.measured.as_secs_f64();
         let deliveries = deliveries(cast, live, seconds, outcomes);
         let promises = [deliveries.lost, deliveries.doubled, deliveries.out_of_order];
-        let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum();
         Self {
             kept: promises == [0; 3],
             complete: live.ready.get() == u64::from(cast.members) && live.ended.get() == 0,
@@ -214,30 +213,39 @@ impl Report {
                 ready: live.ready.get(),
                 failed: figures.failed.clone(),
                 ended: figures.ended.clone(),
-                pings: sum(|outcome| outcome.pings),
+                pings: outcomes.iter().map(|outcome| outcome.pings).sum(),
             },
             connect_ms: Quantiles::of(&figures.connect),
-            messages: Messages {
-                sent: live.sent.get(),
-                acked: live.acked.get(),
-                unanswered: sum(|outcome| outcome.unanswered),
-                unsent: sum(|outcome| outcome.unsent),
-                refused: figures.refused.clone(),
-                acked_per_second: live.measured_acks.get() as f64 / seconds,
-            },
+            messages: messages((live, figures), seconds, outcomes),
             deliveries,
             ack_ms: Quantiles::of(&figures.ack),
             delivery_ms: Quantiles::of(&figures.delivery),
             lag_ms: Quantiles::of(&figures.lag),
-            extras: Extras {
-                receipts: live.receipts.get(),
-                receipts_heard: live.receipts_heard.get(),
-                typing: live.typing.get(),
-                typing_heard: live.typing_heard.get(),
-            },
+            extras: extras(live),
             costs: costs(&options.scenario, live, &servers),
             servers,
         }
+    }
+}
+
+fn messages((live, figures): (&Live, &Figures), seconds: f64, outcomes: &[Outcome]) -> Messages {
+    let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum();
+    Messages {
+        sent: live.sent.get(),
+        acked: live.acked.get(),
+        unanswered: sum(|outcome| outcome.unanswered),
+        unsent: sum(|outcome| outcome.unsent),
+        refused: figures.refused.clone(),
+        acked_per_second: live.measured_acks.get() as f64 / seconds,
+    }
+}
+
+fn extras(live: &Live) -> Extras {
+    Extras {
+        receipts: live.receipts.get(),
+        receipts_heard: live.receipts_heard.get(),
+        typing: live.typing.get(),
+        typing_heard: live.typing_heard.get(),
     }
 }
 
