@@ -35,6 +35,20 @@ impl Turns {
         )
     }
 
+    /// How many sends are due before the run is over.
+    pub(crate) fn total(self, plan: Plan) -> u64 {
+        let micros = plan.end.saturating_sub(plan.start);
+        let mut total = (micros as f64 * self.rate / 1e6).ceil() as u64;
+        // Rounding may have gone the other way there than in `turn`.
+        while total > 0 && self.turn(plan, total - 1).is_none() {
+            total -= 1;
+        }
+        while self.turn(plan, total).is_some() {
+            total += 1;
+        }
+        total
+    }
+
     fn turn(self, plan: Plan, turn: u64) -> Option<u64> {
         let due = plan.start + (turn as f64 * 1e6 / self.rate) as u64;
         (due < plan.end).then_some(due)
@@ -125,6 +139,7 @@ mod tests {
                 .count()
         };
         assert_eq!((0..3).map(sends).sum::<usize>(), 50);
+        assert_eq!(turns.total(PLAN), 50);
     }
 
     #[test]

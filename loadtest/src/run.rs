@@ -245,8 +245,12 @@ impl Run<'_> {
         let start = look(&self.options.pids)?;
         self.wait(self.until(end), |_| false).await;
         let others = u64::from(self.cast.room_size) - 1;
+        // The last ones may be due and not yet sent.
+        let due = self.cast.turns().map_or(0, |turns| turns.total(plan));
         let all_is_there = |live: &Live| {
-            live.in_flight() == 0 && live.delivered.get() >= live.acked.get() * others
+            live.sent.get() >= due
+                && live.in_flight() == 0
+                && live.delivered.get() >= live.acked.get() * others
         };
         self.wait(grace, all_is_there).await;
         drop(pacer);

@@ -16,7 +16,7 @@ const FANOUT: &str = r#"
 kind = "fanout"
 rooms = 1
 room_size = 5
-connect_rate = 1000
+connect_rate = 500
 pace = { open = 100 }
 content_bytes = 20
 warmup = "0s"
@@ -124,6 +124,19 @@ async fn a_stall_is_charged_to_all_that_was_due_in_it_by_an_open_loop_and_to_one
         "{}",
         text(&closed)
     );
+}
+
+#[tokio::test]
+async fn what_had_to_wait_for_calls_in_flight_is_measured_from_when_it_was_due() {
+    let scenario = FANOUT
+        .replace("200ms", "1s")
+        .replace("open = 100", "open = 400");
+    let report = report(&scenario, Fault::Stall(Duration::from_millis(700))).await;
+    // Of 280 that were due in the stall, 100 were in flight and 180 had to wait.
+    assert_eq!((report.messages.acked, report.messages.unsent), (400, 0));
+    assert!(report.lag_ms.max > 300.0, "{}", text(&report));
+    assert!(report.ack_ms.p50 > 100.0, "{}", text(&report));
+    assert!(report.delivery_ms.p50 > 100.0, "{}", text(&report));
 }
 
 #[tokio::test]
