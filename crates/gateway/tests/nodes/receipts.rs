@@ -85,6 +85,25 @@ async fn those_of_fifty_one_are_a_few_events_between_nodes_and_fifty_for_each_cl
 }
 
 #[tokio::test]
+async fn one_of_a_thousand_is_one_row_and_one_event_between_nodes() {
+    let cluster = Cluster::of(2).await;
+    let names: Vec<String> = (0..999).map(|n| format!("user-{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (first, rest) = names.split_at(499);
+    let mut alice = cluster.node(1).connect("alice").await;
+    let conversation = alice.group(first).await;
+    let call = json!({"conversationId": conversation, "userIds": rest});
+    alice.ok("conversation:add-members", call).await;
+    let bob = cluster.node(2).connect("user-0").await;
+    alice.say(&conversation, "hello").await;
+    read(&bob, &conversation).await;
+    readers(&mut alice, 1, &conversation).await;
+    assert_eq!(published(&cluster), ["receipts"]);
+    let rows = [1, 2].map(|n| cluster.node(n).store.calls("advance"));
+    assert_eq!(rows, [0, 1], "each is one statement, and one row");
+}
+
+#[tokio::test]
 async fn those_of_fifty_are_told_one_by_one() {
     let cluster = Cluster::of(2).await;
     let (mut alice, clients, conversation) = group_of(&cluster, 49).await;
