@@ -20,7 +20,8 @@ help: ## Show this list
 run: ## Run the gateway with its data in ./data; pass options as ARGS="--config FILE"
 	@scripts/setup.sh run
 	@$(MAKE) web || { echo "no playground page: it could not be built; the gateway runs without it" >&2; mkdir -p web/dist; }
-	cargo run -p switchboard -- serve $(ARGS)
+	cargo build --workspace --bin switchboard
+	@$(TARGET)/debug/switchboard serve $(ARGS)
 
 # The order is that of a person in a hurry: what fails fast comes first. The page comes before Rust,
 # because it is compiled into the binary.
