@@ -362,9 +362,9 @@ async function withDefaults(scene) {
   const cwd = await mkdtemp(join(scene.cluster.folder, "defaults-"));
   const node = await Gateway.start({ env: {}, cwd, log: join(scene.cluster.folder, "defaults.log") });
   try {
+    // It is ready before it says so.
+    const token = await node.says(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/);
     assert.ok(node.output.includes(`${node.port}`), node.output);
-    const token = node.output.match(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/)?.[0];
-    assert.ok(token, `no token in: ${node.output}`);
     return { node, client: await connect({ url: node.url, token }) };
   } catch (error) {
     await node.kill();

@@ -47,12 +47,12 @@ stories("service", { env }, (story) => {
 
   story("an event is sent again, less and less often, until it is acknowledged", async (scene) => {
     await new Backend(scene).post({ userIds: [scene.id("alice")] }, "nudge", 1);
+    const before = performance.now();
     const alice = await scene.connect("alice");
     await getsQueued(alice, "nudge", 3);
-    const times = alice.events.filter(({ event }) => event === "queue:events").map(({ at }) => at);
-    const [first, second] = [times[1] - times[0], times[2] - times[1]];
-    // What the first one was late by, the second seems to be early by.
-    assert.ok(second > first && first + second >= 500, `${first} ms, ${second} ms`);
+    // 0.3 s and 0.6 s; a client that is kept from running sees them late, but never early.
+    const took = performance.now() - before;
+    assert.ok(took >= 890, `three in ${took} ms`);
     const ids = new Set(queued(alice, "nudge").map(({ id }) => id));
     assert.equal(ids.size, 1);
     assert.deepEqual(await ack(alice, { id: [...ids][0] }), { remaining: 0 });
@@ -64,7 +64,7 @@ stories("service", { env }, (story) => {
   story("every device gets what waits, and one acknowledges for all", async (scene) => {
     const backend = new Backend(scene);
     await backend.post({ userIds: [scene.id("alice")] }, "one", 1);
-    const [phone, laptop] = [await scene.connect("alice", { node: 0 }), await scene.connect("alice", { node: 1 })];
+    const [phone, laptop] = await Promise.all([0, 1].map((node) => scene.connect("alice", { node })));
     const event = await getsQueued(phone, "one");
     assert.deepEqual((await getsQueued(laptop, "one")).id, event.id);
     assert.deepEqual(await ack(laptop, event), { remaining: 0 });

@@ -118,6 +118,17 @@ export class Gateway {
     this.ended.catch(() => undefined);
   }
 
+  /** What it says, from the start, that matches. */
+  async says(pattern) {
+    const patience = Date.now() + READY_WITHIN_MS;
+    for (;;) {
+      const found = this.output.match(pattern)?.[0];
+      if (found !== undefined) return found;
+      if (Date.now() > patience || !this.isRunning) throw new Error(`no ${pattern} in: ${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   get isRunning() {
     return this.child.exitCode === null && this.child.signalCode === null;
   }

@@ -14,14 +14,17 @@ const MOST_UNREAD: i64 = 200;
 impl Door {
     /// Lets a socket into its rooms and tells it and the others that it is there.
     pub(crate) async fn welcome(&self, socket: &Socket, opened: &Opened) {
-        let removed = self.enter_rooms(socket, opened).await;
+        let device = &opened.session.device;
+        // Who was told that it is ready can be found by others.
+        let (removed, ()) = tokio::join!(
+            self.enter_rooms(socket, opened),
+            self.messaging.presence.socket_came(device)
+        );
         self.say_where_it_stands(socket, opened, &removed).await;
         self.tell_unread(socket, opened).await;
         let actor = &opened.session.caller().actor;
         self.queue.came(&actor.viewer, socket.clone());
         self.expiry.watch(socket.clone(), actor.expires_at);
-        let device = &opened.session.device;
-        self.messaging.presence.socket_came(device).await;
         // It may have been revoked while nobody knew of this socket yet.
         self.revoker.judge(socket, &opened.session);
     }
