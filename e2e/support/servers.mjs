@@ -1,9 +1,10 @@
 // A private Redis and PostgreSQL: those of the command that runs these tests, or one's own.
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import { start, TESTKIT } from "./process.mjs";
+import { TESTKIT } from "./process.mjs";
 
 const REDIS = "SWITCHBOARD_TEST_REDIS";
 const POSTGRES = "SWITCHBOARD_TEST_POSTGRES";
@@ -12,8 +13,13 @@ const POSTGRES = "SWITCHBOARD_TEST_POSTGRES";
 export async function startServers() {
   const { [REDIS]: redis, [POSTGRES]: postgres } = process.env;
   if (redis && postgres) return { redis, postgres, env: {}, stop: async () => undefined };
-  const { stop, ...at } = await startInTestkit("servers");
+  const { stop, ...at } = await startOwnServers();
   return { ...at, env: { [REDIS]: at.redis, [POSTGRES]: at.postgres }, stop };
+}
+
+/** `{redis, postgres, stop}` that nobody else has, so that one may empty them. */
+export function startOwnServers() {
+  return startInTestkit("servers");
 }
 
 /** A Redis of a shape that `switchboard-testkit redis` knows: what that prints, and `stop`. */
@@ -23,7 +29,8 @@ export function startRedis(topology) {
 
 /** What the testkit prints once it has started something, and `stop`, which ends that. */
 async function startInTestkit(...args) {
-  const child = start(TESTKIT, args, { stdio: ["pipe", "pipe", "pipe"] });
+  // Not killed when this process ends: it ends then by itself, because its stdin does, and removes its folders.
+  const child = spawn(TESTKIT, args, { stdio: ["pipe", "pipe", "pipe"] });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (said += text));
   const lines = createInterface({ input: child.stdout });
@@ -46,11 +53,12 @@ export async function createDatabase(server) {
   return { url: url.href, drop: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
-async function execute(server, statement) {
+/** The rows of one statement. */
+export async function execute(server, statement) {
   const client = new pg.Client({ connectionString: server });
   await client.connect();
   try {
-    await client.query(statement);
+    return (await client.query(statement)).rows;
   } finally {
     await client.end();
   }
