@@ -9,6 +9,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TESTKIT := $(TARGET)/debug/switchboard-testkit
+OXIDE := $(TARGET)/peers/socketioxide
 STEP := scripts/step.sh
 ARGS ?=
 
@@ -37,8 +38,9 @@ test: ## Run every check and every test, on servers of their own
 	@$(STEP) "chart" scripts/chart.sh
 	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
 	@$(STEP) "documentation tests" $(MAKE) doctests
+	@$(STEP) "comparison" $(MAKE) test-compare
 	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
-	@printf '\nEverything passed: format, web page, web tests, lints, documentation, chart, tests, documentation tests, end-to-end tests.\n'
+	@printf '\nEverything passed: format, web page, web tests, lints, documentation, chart, tests, documentation tests, comparison, end-to-end tests.\n'
 
 .PHONY: fmt
 fmt: ## Format the Rust code
@@ -87,6 +89,12 @@ load: ## Put a measured load on a running server; options as ARGS="loadtest/scen
 	@cargo build --release --workspace --bin switchboard-load
 	@$(TARGET)/release/switchboard-load $(ARGS)
 
+.PHONY: compare
+compare: ## Measure the gateway beside Node.js, and write a report; options as ARGS="--quick --only chat --rounds 5 --out DIR"
+	@scripts/setup.sh test
+	@node loadtest/compare/run.mjs --check $(ARGS)
+	@$(MAKE) web build-compare run-compare
+
 .PHONY: docs-reference
 docs-reference: ## Write the generated parts of docs and web/types anew
 	@scripts/setup.sh test
@@ -106,7 +114,7 @@ chart: ## Check the Helm chart with Helm, the schemas of Kubernetes and the gate
 .PHONY: clean
 clean: ## Remove what was built, but not ./data
 	cargo clean
-	rm -rf web/dist web/node_modules web/.test e2e/node_modules e2e/artifacts loadtest/peers/node/node_modules
+	rm -rf web/dist web/node_modules web/.test e2e/node_modules e2e/artifacts loadtest/peers/node/node_modules loadtest/compare/out
 
 # --- parts of the above
 
@@ -135,6 +143,25 @@ run-e2e: export SWITCHBOARD_BIN := $(TARGET)/debug/switchboard
 run-e2e: export CHROMIUM := $(or $(CHROMIUM),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 run-e2e: e2e/node_modules/.package-lock.json
 	@$(TESTKIT) run --gateway $(SWITCHBOARD_BIN) npm --prefix e2e test
+
+.PHONY: build-compare
+build-compare: e2e/node_modules/.package-lock.json loadtest/peers/node/node_modules/.package-lock.json
+	@cargo build --workspace --bin switchboard-testkit
+	@cargo build --release --workspace --bin switchboard --bin switchboard-load
+	@CARGO_TARGET_DIR=$(OXIDE) cargo build --release --manifest-path loadtest/peers/socketioxide/Cargo.toml
+
+.PHONY: run-compare
+run-compare: export SWITCHBOARD_BIN := $(TARGET)/release/switchboard
+run-compare: export SWITCHBOARD_TESTKIT_BIN := $(TESTKIT)
+run-compare: export SWITCHBOARD_LOAD_BIN := $(TARGET)/release/switchboard-load
+run-compare: export SOCKETIOXIDE_BIN := $(OXIDE)/release/switchboard-load-peer-socketioxide
+run-compare:
+	@node loadtest/compare/run.mjs $(ARGS)
+
+# Pure, in a second: what the comparison makes of its figures.
+.PHONY: test-compare
+test-compare:
+	@node --test loadtest/compare/test/*.test.mjs
 
 .PHONY: run-chaos
 run-chaos: export SWITCHBOARD_BIN := $(TARGET)/debug/switchboard
