@@ -35,7 +35,7 @@ def problems(known):
     """What is wrong with the alerts, where `known` has what is recorded."""
     alerts = [rule for rule in read() if "alert" in rule]
     wrong = [f"{alert['alert']}: {words}" for alert in alerts for words in of_alert(alert, known)]
-    return wrong + untested(alerts)
+    return wrong + untested(alerts) + unexplained(alerts)
 
 
 def of_alert(alert, known):
