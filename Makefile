@@ -30,17 +30,19 @@ run: ## Run the gateway with its data in ./data; pass options as ARGS="--config 
 test: ## Run every check and every test, on servers of their own
 	@scripts/setup.sh test
 	@$(STEP) "format" cargo fmt --all --check
+	@$(STEP) "alerts and dashboards" scripts/rules.sh
 	@$(STEP) "web page" $(MAKE) web
 	@$(STEP) "web tests" npm --prefix web test
 	@$(STEP) "lints" $(MAKE) clippy
 	@$(STEP) "documentation" $(MAKE) rustdoc
 	@$(STEP) "build" $(MAKE) build-tests
 	@$(STEP) "chart" scripts/chart.sh
+	@$(STEP) "image and compose" scripts/deploy.sh
 	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
 	@$(STEP) "documentation tests" $(MAKE) doctests
 	@$(STEP) "comparison" $(MAKE) test-compare
 	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
-	@printf '\nEverything passed: format, web page, web tests, lints, documentation, chart, tests, documentation tests, comparison, end-to-end tests.\n'
+	@printf '\nEverything passed: format, alerts and dashboards, web page, web tests, lints, documentation, chart, image and compose, tests, documentation tests, comparison, end-to-end tests.\n'
 
 .PHONY: fmt
 fmt: ## Format the Rust code
@@ -110,6 +112,18 @@ chart: ## Check the Helm chart with Helm, the schemas of Kubernetes and the gate
 	@mkdir -p web/dist
 	@$(if $(SWITCHBOARD),,cargo build --workspace --bin switchboard)
 	@scripts/chart.sh $(ARGS)
+
+.PHONY: rules
+rules: ## Check alert rules and dashboards; ARGS=--write writes the dashboards anew
+	@scripts/setup.sh test
+	@scripts/rules.sh $(ARGS)
+
+.PHONY: deploy-check
+deploy-check: ## Check Dockerfile and Compose file
+	@scripts/setup.sh test
+	@mkdir -p web/dist
+	@$(if $(SWITCHBOARD),,cargo build --workspace --bin switchboard)
+	@scripts/deploy.sh
 
 .PHONY: clean
 clean: ## Remove what was built, but not ./data

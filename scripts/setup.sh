@@ -8,7 +8,7 @@
 # It installs what is missing if it may (as root, or by sudo without a password), and else prints the
 # commands to run. With nothing missing it says nothing and takes a fraction of a second.
 #
-# It never starts, stops or changes a Redis, PostgreSQL or nginx of this machine: the tests start servers of
+# It never starts, stops or changes a Redis, PostgreSQL, nginx or Prometheus of this machine: the tests start servers of
 # their own, on free ports, in temporary folders. See install_quietly for how the packages are kept
 # from starting theirs.
 set -euo pipefail
@@ -60,7 +60,8 @@ packages_for_test() {
     has_postgres || echo postgresql
     has_nginx || echo nginx
     has_chromium || echo chromium
-    has_venv || echo python3-venv # for Helm and the schemas that the chart is checked with
+    has_venv || echo python3-venv # for Helm and what else checks the chart, alerts and dashboards
+    { have promtool && have prometheus; } || echo prometheus
     node_packages
 }
 
@@ -84,7 +85,7 @@ tidy_up() {
 trap tidy_up EXIT
 
 # Debian's `postgresql` makes a cluster on port 5432 and starts it, `redis-server` starts a service on
-# 6379 and nginx one on 80. Nobody asked for any. For the time of the installation only, a file next to
+# 6379, nginx one on 80 and prometheus one on 9090. Nobody asked for any. For the time of the installation only, a file next to
 # createcluster.conf says that no cluster is to be made, and a policy-rc.d, which is how Debian asks
 # whether a service may be started, says no; one that the machine already has is left as it is.
 install_quietly() {

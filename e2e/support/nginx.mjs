@@ -9,47 +9,37 @@ import { freePort, start } from "./process.mjs";
 const PROGRAM = existsSync("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
 const READY_WITHIN_MS = 15_000;
 
-/** What docs/operations.md shows, in one file of its own. */
-const configuration = ({ folder, port, nodes }) => `
-daemon off;
-${process.getuid() === 0 ? "user root; # else its worker may not look into the folder" : ""}
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log ${folder}/error.log warn;
-events { worker_connections 4096; }
-http {
-  access_log ${folder}/access.log;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
-  upstream switchboard {
-${nodes.map((node) => `    server 127.0.0.1:${node.port};`).join("\n")}
+const SHIPPED = new URL("../../deploy/nginx/nginx.conf", import.meta.url);
+
+/** The one that operators are given, with addresses and paths of this test. */
+async function configuration({ folder, port, nodes }) {
+  const replaced = [
+    [/server gateway-\d:8080;\n\s*server gateway-\d:8080;/, nodes.map((node) => `server 127.0.0.1:${node.port};`).join("\n")],
+    [/listen 8080;/, `listen 127.0.0.1:${port};`],
+    [/worker_processes auto;\n/, "worker_processes 1;\n"],
+    [/worker_rlimit_nofile .*\n/, ""],
+    [/worker_connections \d+;/, "worker_connections 4096;"],
+    [/\/dev\/stderr/, `${folder}/error.log`],
+    [/\/dev\/stdout/, `${folder}/access.log`],
+  ];
+  let text = (await readFile(SHIPPED, "utf8")).replaceAll("/tmp/", `${folder}/`);
+  for (const [pattern, by] of replaced) {
+    if (!pattern.test(text)) throw new Error(`deploy/nginx/nginx.conf has no ${pattern}`);
+    text = text.replace(pattern, by);
   }
-  server {
-    listen 127.0.0.1:${port};
-    location / {
-      proxy_pass http://switchboard;
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_read_timeout 120s;
-      proxy_buffering off;
-    }
-  }
+  return text;
 }
-`;
+
+// Else its worker, which is nobody, may not look into the folder.
+const MORE = process.getuid() === 0 ? "daemon off; user root;" : "daemon off;";
 
 /** Starts nginx in front of `nodes`; `{url, requests, stop}`. It keeps everything below `folder`. */
 export async function startNginx(folder, nodes) {
   await mkdir(folder, { recursive: true });
   for (let tries = 0; tries < 5; tries += 1) {
     const port = await freePort();
-    await writeFile(join(folder, "nginx.conf"), configuration({ folder, port, nodes }));
-    const child = start(PROGRAM, ["-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log")], {
+    await writeFile(join(folder, "nginx.conf"), await configuration({ folder, port, nodes }));
+    const child = start(PROGRAM, ["-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log"), "-g", MORE], {
       stdio: ["ignore", "inherit", "inherit"],
     });
     const ended = once(child, "exit");
@@ -73,7 +63,7 @@ export async function startNginx(folder, nodes) {
 async function answers(url, child) {
   const patience = Date.now() + READY_WITHIN_MS;
   while (child.exitCode === null && Date.now() < patience) {
-    const answer = await fetch(`${url}/socket.io/`).catch(() => undefined);
+    const answer = await fetch(url).catch(() => undefined);
     if (answer) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

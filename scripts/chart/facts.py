@@ -1,6 +1,11 @@
 """What holds for everything that the chart renders, whatever the values."""
 
+import json
+
+import yaml
+
 from configuration import mounted
+from helm import CHART
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -121,11 +126,33 @@ def absent(manifests, values):
         "NetworkPolicy": values["networkPolicy"]["enabled"],
         "PodMonitor": monitoring["podMonitor"]["enabled"],
         "ServiceMonitor": monitoring["serviceMonitor"]["enabled"],
+        "PrometheusRule": monitoring["prometheusRule"]["enabled"],
         "ServiceAccount": values["serviceAccount"]["create"],
     }
     there = {manifest["kind"] for manifest in manifests}
     for kind in sorted({kind for kind, wanted in expected.items() if wanted} ^ there):
         yield f"{kind}: {'it was not asked for' if kind in there else 'it is missing'}"
+
+
+def unlike_files(manifests, values):
+    """Rules and dashboards that are not those of the chart's files."""
+    rules = (CHART / "files/rules.yaml").read_text()
+    address = values["monitoring"]["prometheusRule"]["runbookUrl"] or "docs/operations/runbook.md"
+    expected = yaml.safe_load(rules.replace("docs/operations/runbook.md", address))
+    for rule in (m for m in manifests if m["kind"] == "PrometheusRule"):
+        if rule["spec"] != expected:
+            yield "PrometheusRule: it is not files/rules.yaml"
+    boards = {f"switchboard-{file.name}": json.loads(file.read_text()) for file in (CHART / "files/dashboards").glob("*.json")}
+    wanted = boards if values["monitoring"]["dashboards"]["enabled"] else {}
+    labels = values["monitoring"]["dashboards"]["labels"]
+    found = {}
+    for manifest in (m for m in manifests if m["kind"] == "ConfigMap"):
+        texts = {name: json.loads(text) for name, text in manifest["data"].items() if name.endswith(".json")}
+        found |= texts
+        if texts and not labels.items() <= manifest["metadata"]["labels"].items():
+            yield f"ConfigMap {manifest['metadata']['name']}: Grafana's sidecar does not find it"
+    if found != wanted:
+        yield f"ConfigMaps: {', '.join(sorted(found.keys() ^ wanted.keys())) or 'a dashboard'} is not as in files/dashboards"
 
 
 def problems(manifests, values, kubernetes):
@@ -136,5 +163,6 @@ def problems(manifests, values, kubernetes):
         astray(manifests),
         open_doors(manifests),
         unprobed(manifests),
+        unlike_files(manifests, values),
     ]
     return [f"Kubernetes {kubernetes}: {words}" for found in checks for words in found]
