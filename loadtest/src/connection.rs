@@ -1,32 +1,84 @@
-//! One WebSocket with Engine.IO 4 on it. It does not come back when it is lost.
+//! One connection with Engine.IO 4 on it. It does not come back by itself when it is lost.
+
+mod polling;
+mod reach;
+mod websocket;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::{Sink as _, Stream as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use self::polling::Polling;
+pub(crate) use self::reach::{Target, Way, loopback_sources};
+use self::websocket::WebSocket;
 use crate::packet::{self, Frame};
+use crate::scenario::Transport;
 
 /// How a connection ended, or why there was none.
 pub(crate) type Reason = String;
 
-/// Per connection. The library's own 128 KiB would be the memory of a run with many connections.
-const READ_BUFFER: usize = 4 * 1024;
-
 /// What a server that is quiet before its handshake would otherwise keep waiting.
 const NO_HANDSHAKE_YET: Duration = Duration::from_hours(1);
 
+/// The event that says that a socket is in.
+const READY: &str = "session:ready";
+
+/// What a socket brings along that wants to be the one that it was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    pub(crate) pid: Option<String>,
+    /// Behind the last event that it heard.
+    pub(crate) offset: Option<String>,
+}
+
+/// A connection that is in.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    /// The secret to come back with.
+    pub(crate) pid: Option<String>,
+    /// Why it is not the session of before, in the server's words.
+    pub(crate) failure: Option<String>,
+    /// The rooms that it is in by itself, if the server says so.
+    pub(crate) rooms: Vec<String>,
+    /// What came before it was in.
+    pub(crate) early: Vec<Utf8Bytes>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) struct TurnedAway {
+    pub(crate) reason: Reason,
+    /// When to try again, if that was said.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl From<Reason> for TurnedAway {
+    fn from(reason: Reason) -> Self {
+        let retry_after = None;
+        Self {
+            reason,
+            retry_after,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Wire {
+    WebSocket(Box<WebSocket>),
+    Polling(Box<Polling>),
+    /// There was one.
+    Cut,
+}
+
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Frames that the stream has not taken yet. Its owner bounds how many calls are in flight.
+    wire: Wire,
+    /// Frames that the wire has not taken yet. Its owner bounds how many calls are in flight.
     outbox: VecDeque<Utf8Bytes>,
     /// How long the server may go without a ping.
     patience: Duration,
@@ -35,37 +87,35 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Opens a connection, joins the namespace with a token and waits for the event `ready`, all
-    /// within `patience`.
+    /// Opens a connection, joins the namespace with a token and waits for `session:ready`, all within
+    /// `patience`.
     pub(crate) async fn open(
-        endpoint: &str,
+        way: Way<'_>,
         token: &str,
-        ready: &str,
+        past: &Past,
         patience: Duration,
-    ) -> Result<Self, Reason> {
+    ) -> Result<Opened, TurnedAway> {
         let opening = async {
-            let mut connection = Self::shake_hands(endpoint).await?;
-            connection.write(packet::connect(token));
-            connection.until(ready).await?;
-            Ok(connection)
+            let mut connection = Self::shake_hands(way).await?;
+            connection.write(match (&past.pid, &past.offset) {
+                (Some(pid), Some(offset)) => packet::reconnect(token, pid, offset),
+                _ => packet::connect(token),
+            });
+            connection.join().await
         };
         match timeout(patience, opening).await {
             Ok(opened) => opened,
-            Err(_) => Err("timeout".to_owned()),
+            Err(_) => Err(TurnedAway::from("timeout".to_owned())),
         }
     }
 
-    async fn shake_hands(endpoint: &str) -> Result<Self, Reason> {
-        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
-        let (stream, _) = connect_async_with_config(endpoint, Some(config), true)
-            .await
-            .map_err(|error| match error {
-                Error::Http(response) => format!("HTTP {}", response.status().as_u16()),
-                Error::Io(error) => error.kind().to_string(),
-                error => error.to_string(),
-            })?;
+    async fn shake_hands(way: Way<'_>) -> Result<Self, Reason> {
+        let wire = match way.transport {
+            Transport::WebSocket => Wire::WebSocket(Box::new(WebSocket::open(way).await?)),
+            Transport::Polling => Wire::Polling(Box::new(Polling::open(way).await?)),
+        };
         let mut connection = Self {
-            stream,
+            wire,
             outbox: VecDeque::new(),
             patience: NO_HANDSHAKE_YET,
             heartbeat: Box::pin(sleep(NO_HANDSHAKE_YET)),
@@ -73,21 +123,45 @@ impl Connection {
         };
         let text = connection.next().await?;
         match packet::decode(&text) {
-            Ok(Frame::Open(handshake)) => connection.patience = handshake.patience(),
+            Ok(Frame::Open(handshake)) => {
+                connection.patience = handshake.patience();
+                if let Wire::Polling(polling) = &mut connection.wire {
+                    polling.is_named(&handshake);
+                }
+            }
             _ => return Err("no handshake".to_owned()),
         }
         connection.alive();
         Ok(connection)
     }
 
-    /// Reads until an event of this name; what comes before it is of no interest.
-    async fn until(&mut self, name: &str) -> Result<(), Reason> {
+    /// Reads until the socket is in.
+    async fn join(mut self) -> Result<Opened, TurnedAway> {
+        let (mut pid, mut early) = (None, Vec::new());
         loop {
             let text = self.next().await?;
             match packet::decode(&text).map_err(|error| error.to_string())? {
-                Frame::Event(event) if event.name == name => return Ok(()),
-                Frame::Refused(message) => return Err(message),
-                Frame::Disconnected => return Err("io server disconnect".to_owned()),
+                Frame::Event(event) if event.name == READY => {
+                    let session: Session = event.payload().unwrap_or_default();
+                    // It may carry an offset, as any event.
+                    early.push(text.clone());
+                    return Ok(Opened {
+                        connection: self,
+                        pid,
+                        failure: session.recovery_failure,
+                        rooms: session.rooms,
+                        early,
+                    });
+                }
+                Frame::Event(_) => early.push(text),
+                Frame::Connected(joined) => pid = joined.pid,
+                Frame::Refused(refusal) => {
+                    return Err(TurnedAway {
+                        reason: refusal.message,
+                        retry_after: refusal.retry_after,
+                    });
+                }
+                Frame::Disconnected => return Err("io server disconnect".to_owned().into()),
                 _ => {}
             }
         }
@@ -120,15 +194,26 @@ impl Connection {
         }
     }
 
+    /// Ends without a word.
+    pub(crate) fn cut(&mut self) {
+        self.wire = Wire::Cut;
+        self.outbox.clear();
+    }
+
     /// Writes what is queued and says goodbye, within `patience`.
     pub(crate) async fn close(mut self, patience: Duration) {
         self.write(Utf8Bytes::from_static(packet::DISCONNECT));
+        if let Wire::Polling(_) = self.wire {
+            self.write(Utf8Bytes::from_static(packet::CLOSE));
+        }
         let written = std::future::poll_fn(|cx| match self.poll_write(cx) {
             Ok(false) => Poll::Pending,
             Ok(true) | Err(_) => Poll::Ready(()),
         });
-        if timeout(patience, written).await.is_ok() {
-            timeout(patience, self.stream.close(None)).await.ok();
+        if timeout(patience, written).await.is_ok()
+            && let Wire::WebSocket(wire) = &mut self.wire
+        {
+            timeout(patience, wire.close()).await.ok();
         }
     }
 
@@ -142,63 +227,29 @@ impl Connection {
         if self.heartbeat.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err("ping timeout".to_owned()));
         }
-        loop {
-            match std::task::ready!(Pin::new(&mut self.stream).poll_next(cx)) {
-                Some(Ok(Message::Text(text))) => return Poll::Ready(Ok(text)),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                    return Poll::Ready(Err("transport close".to_owned()));
-                }
-                Some(Ok(_)) => {} // attachments; WebSocket's own pings are answered by the library
-            }
-        }
+        Poll::Ready(ready!(match &mut self.wire {
+            Wire::WebSocket(wire) => wire.poll_frame(cx),
+            Wire::Polling(wire) => wire.poll_frame(cx),
+            Wire::Cut => Poll::Ready(Err("cut".to_owned())),
+        }))
     }
 
     /// Whether all is written. Never waits: a server that does not read is found by its heartbeat.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Reason> {
-        let lost = |_| "transport close".to_owned();
-        let mut stream = Pin::new(&mut self.stream);
-        while !self.outbox.is_empty() {
-            match stream.as_mut().poll_ready(cx) {
-                Poll::Ready(ready) => ready.map_err(lost)?,
-                Poll::Pending => return Ok(false),
-            }
-            if let Some(frame) = self.outbox.pop_front() {
-                stream
-                    .as_mut()
-                    .start_send(Message::Text(frame))
-                    .map_err(lost)?;
-            }
-        }
-        match stream.poll_flush(cx) {
-            Poll::Ready(flushed) => flushed.map_err(lost).map(|()| true),
-            Poll::Pending => Ok(false),
+        match &mut self.wire {
+            Wire::WebSocket(wire) => wire.poll_write(cx, &mut self.outbox),
+            Wire::Polling(wire) => wire.poll_write(cx, &mut self.outbox),
+            Wire::Cut => Ok(true),
         }
     }
 }
 
-/// `http://h:1/` is `ws://h:1/socket.io/?EIO=4&transport=websocket`.
-pub(crate) fn endpoint(url: &str) -> String {
-    let url = match url.strip_prefix("http") {
-        Some(rest) => format!("ws{rest}"),
-        None => url.to_owned(),
-    };
-    let base = url.trim_end_matches('/');
-    format!("{base}/socket.io/?EIO=4&transport=websocket")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_endpoint_is_found_from_the_address() {
-        for (url, expected) in [
-            ("http://127.0.0.1:80/", "ws://127.0.0.1:80/"),
-            ("https://chat.example", "wss://chat.example/"),
-            ("wss://chat.example/app", "wss://chat.example/app/"),
-        ] {
-            let expected = format!("{expected}socket.io/?EIO=4&transport=websocket");
-            assert_eq!(endpoint(url), expected);
-        }
-    }
+/// What a socket is told when it is in, as far as a load needs to know.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Session {
+    #[serde(default)]
+    recovery_failure: Option<String>,
+    #[serde(default)]
+    rooms: Vec<String>,
 }

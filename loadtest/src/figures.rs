@@ -1,7 +1,6 @@
 //! What all connections of a run measured together.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
@@ -9,66 +8,117 @@ use hdrhistogram::Histogram;
 /// In microseconds. Nothing can take longer than a run.
 const A_DAY: u64 = 24 * 3600 * 1_000_000;
 
+/// What is measured, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Time {
+    /// From when a connect was due to its `session:ready`.
+    Connect,
+    /// From when a send was due to its ack.
+    Ack,
+    /// From when a send was due to its event at each receiver.
+    Delivery,
+    /// From when something was due to when it was written: what the tool itself, or its bound on calls
+    /// in flight, adds to the others.
+    Lag,
+    /// [`Ack`](Self::Ack) of a quiet organization beside a noisy one.
+    AckBeside,
+    /// [`Delivery`](Self::Delivery) of a quiet organization beside a noisy one.
+    DeliveryBeside,
+    /// [`Ack`](Self::Ack) of a noisy organization.
+    AckNoisy,
+    /// [`Delivery`](Self::Delivery) of a noisy organization.
+    DeliveryNoisy,
+    /// From when a page was due to its messages.
+    Page,
+    /// From the cut to the `session:ready` of somebody who came back.
+    Back,
+    /// From the last attempt's beginning to its `session:ready`.
+    Attempt,
+    /// From somebody's first attempt that was turned away until they were in.
+    TurnedAway,
+    /// From when a slow one read again until it had all.
+    CatchUp,
+    /// From when a change of status was due to each watcher that heard of it.
+    Change,
+    /// From when somebody came back to each watcher that heard of it.
+    Came,
+    /// From when somebody left to each watcher that heard of it.
+    Gone,
+}
+
+/// What is counted by reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Counts {
+    /// Connects that failed.
+    Failed,
+    /// Connections that ended by themselves.
+    Ended,
+    /// The same, of those who had stopped reading.
+    CutOff,
+    /// Calls that were refused, by event and code.
+    Refused,
+    /// The same, of a noisy organization.
+    RefusedNoisy,
+    /// Attempts to come back that did not succeed.
+    TurnedAway,
+    /// Who came back and had to begin anew.
+    NotRecovered,
+}
+
 /// Connections share as many of these as there are shards, so that their locks are hardly ever waited for.
 #[derive(Debug)]
 pub(crate) struct Figures {
-    /// Microseconds from when a connect was due to its `session:ready`.
-    pub(crate) connect: Histogram<u64>,
-    /// Microseconds from when a send was due to its ack.
-    pub(crate) ack: Histogram<u64>,
-    /// Microseconds from when a send was due to its event at each receiver.
-    pub(crate) delivery: Histogram<u64>,
-    /// Microseconds from when a send was due to when it was written: what the tool itself, or its
-    /// bound on calls in flight, adds to the two above.
-    pub(crate) lag: Histogram<u64>,
-    /// Connects that failed, by reason.
-    pub(crate) failed: BTreeMap<String, u64>,
-    /// Connections that ended by themselves, by reason.
-    pub(crate) ended: BTreeMap<String, u64>,
-    /// Calls that were refused, by event and code.
-    pub(crate) refused: BTreeMap<String, u64>,
+    /// What a distribution begins as.
+    empty: Histogram<u64>,
+    times: BTreeMap<Time, Histogram<u64>>,
+    counts: BTreeMap<Counts, BTreeMap<String, u64>>,
 }
 
 impl Figures {
     fn new() -> Result<Self, String> {
-        let histogram =
-            || Histogram::new_with_bounds(1, A_DAY, 3).map_err(|error| error.to_string());
+        let empty = Histogram::new_with_bounds(1, A_DAY, 3).map_err(|error| error.to_string())?;
         Ok(Self {
-            connect: histogram()?,
-            ack: histogram()?,
-            delivery: histogram()?,
-            lag: histogram()?,
-            failed: BTreeMap::new(),
-            ended: BTreeMap::new(),
-            refused: BTreeMap::new(),
+            empty,
+            times: BTreeMap::new(),
+            counts: BTreeMap::new(),
         })
     }
 
+    /// One more measurement.
+    pub(crate) fn record(&mut self, time: Time, micros: u64) {
+        let empty = || self.empty.clone();
+        let histogram = self.times.entry(time).or_insert_with(empty);
+        histogram.saturating_record(micros);
+    }
+
+    /// One more of a name.
+    pub(crate) fn count(&mut self, what: Counts, name: impl Into<String>) {
+        let counts = self.counts.entry(what).or_default();
+        *counts.entry(name.into()).or_default() += 1;
+    }
+
+    pub(crate) fn times(&self, time: Time) -> &Histogram<u64> {
+        self.times.get(&time).unwrap_or(&self.empty)
+    }
+
+    pub(crate) fn counts(&self, what: Counts) -> BTreeMap<String, u64> {
+        self.counts.get(&what).cloned().unwrap_or_default()
+    }
+
     fn add(&mut self, other: &Self) -> Result<(), String> {
-        for (mine, others) in [
-            (&mut self.connect, &other.connect),
-            (&mut self.ack, &other.ack),
-            (&mut self.delivery, &other.delivery),
-            (&mut self.lag, &other.lag),
-        ] {
-            mine.add(others).map_err(|error| error.to_string())?;
+        for (time, theirs) in &other.times {
+            let empty = || self.empty.clone();
+            let mine = self.times.entry(*time).or_insert_with(empty);
+            mine.add(theirs).map_err(|error| error.to_string())?;
         }
-        for (mine, others) in [
-            (&mut self.failed, &other.failed),
-            (&mut self.ended, &other.ended),
-            (&mut self.refused, &other.refused),
-        ] {
-            for (name, count) in others {
+        for (what, theirs) in &other.counts {
+            let mine = self.counts.entry(*what).or_default();
+            for (name, count) in theirs {
                 *mine.entry(name.clone()).or_default() += count;
             }
         }
         Ok(())
     }
-}
-
-/// One more of a name.
-pub(crate) fn count(counts: &mut BTreeMap<String, u64>, name: impl Into<String>) {
-    *counts.entry(name.into()).or_default() += 1;
 }
 
 #[derive(Debug)]
@@ -99,64 +149,6 @@ impl Ledger {
     }
 }
 
-/// Counters that are looked at while a run goes on.
-#[derive(Debug, Default)]
-pub(crate) struct Live {
-    /// Sockets that got in.
-    pub(crate) ready: Counter,
-    /// Connects that failed.
-    pub(crate) failed: Counter,
-    /// Connections that ended by themselves.
-    pub(crate) ended: Counter,
-    /// Members that know the id of their room.
-    pub(crate) seated: Counter,
-    /// Messages sent, whether acked or not.
-    pub(crate) sent: Counter,
-    /// Messages acked.
-    pub(crate) acked: Counter,
-    /// Messages acked that were due in the measured time.
-    pub(crate) measured_acks: Counter,
-    /// Messages that came as events, not counting what came again.
-    pub(crate) delivered: Counter,
-    /// The same, of messages that were due in the measured time.
-    pub(crate) measured_deliveries: Counter,
-    pub(crate) doubled: Counter,
-    pub(crate) out_of_order: Counter,
-    /// Receipts that were answered.
-    pub(crate) receipts: Counter,
-    /// Receipts of others that were heard.
-    pub(crate) receipts_heard: Counter,
-    /// Calls of typing that were answered.
-    pub(crate) typing: Counter,
-    /// Typing of others that was heard.
-    pub(crate) typing_heard: Counter,
-    /// Calls of all members that are not answered.
-    in_flight: AtomicI64,
-}
-
-impl Live {
-    pub(crate) fn change_in_flight(&self, by: i64) {
-        self.in_flight.fetch_add(by, Ordering::Relaxed);
-    }
-
-    pub(crate) fn in_flight(&self) -> i64 {
-        self.in_flight.load(Ordering::Relaxed)
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,14 +158,15 @@ mod tests {
         let ledger = Ledger::new(3).expect("histograms");
         for connection in 0..10 {
             let mut figures = ledger.of(connection);
-            figures
-                .ack
-                .record(u64::from(connection) + 1)
-                .expect("within bounds");
-            count(&mut figures.refused, "message:send RATE_LIMITED");
+            figures.record(Time::Ack, u64::from(connection) + 1);
+            figures.count(Counts::Refused, "message:send RATE_LIMITED");
         }
         let sum = ledger.sum().expect("histograms of one kind");
-        assert_eq!((sum.ack.len(), sum.ack.max()), (10, 10));
-        assert_eq!(sum.refused["message:send RATE_LIMITED"], 10);
+        let acks = sum.times(Time::Ack);
+        assert_eq!((acks.len(), acks.max()), (10, 10));
+        assert_eq!(sum.times(Time::Page).len(), 0);
+        let refused = sum.counts(Counts::Refused);
+        assert_eq!(refused["message:send RATE_LIMITED"], 10);
+        assert!(sum.counts(Counts::Failed).is_empty());
     }
 }

@@ -3,11 +3,14 @@
 //!
 //! `docs/loadtest.md` says what each figure is.
 
+mod company;
 mod connection;
 mod figures;
+mod live;
 mod member;
 mod packet;
 mod plan;
+mod presence;
 mod process;
 pub mod report;
 mod run;

@@ -1,14 +1,18 @@
 //! `switchboard-load`: see `docs/loadtest.md`.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use clap::Parser;
+use switchboard_load::report::Report;
 use switchboard_load::scenario::Scenario;
-use switchboard_load::{Options, Signer, report, run};
+use switchboard_load::{Failure, Options, Signer, report, run};
 
 /// Nothing acked was lost, doubled or out of order: 0. Something was: 1. Bad options or a bad scenario:
 /// 2. The run could not be carried out as asked: 3.
@@ -21,6 +25,10 @@ struct Arguments {
     /// take them in turn
     #[arg(long = "url", value_name = "URL", required = true, value_delimiter = ',', value_parser = address)]
     urls: Vec<String>,
+    /// A local address to connect from; more than once, or with commas: clients take them in turn. Without:
+    /// any, and several of 127/8 if the server is on this machine and one has too few ports
+    #[arg(long = "source", value_name = "ADDRESS", value_delimiter = ',')]
+    sources: Vec<IpAddr>,
     /// The secret that tokens are signed with (HS256)
     #[arg(
         long,
@@ -38,7 +46,8 @@ struct Arguments {
     /// A key of the scenario to replace, as connections=100; more than once
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// A process of the server on this machine, to see what it uses; more than once, or with commas
+    /// A process of the server on this machine, to see what it uses, with all that it started; more than
+    /// once, or with commas
     #[arg(long = "pid", value_name = "PID", value_delimiter = ',')]
     pids: Vec<u32>,
     /// Write the report as JSON, too
@@ -59,7 +68,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all promises kept, 1 something acked was lost, doubled or out of \
-order, 2 bad options or scenario, 3 the run could not be carried out as asked, 130 interrupted.";
+order, 2 bad options or scenario, 3 the run could not be carried out as asked, 130 interrupted (the report is of \
+what was measured until then).";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -91,15 +101,19 @@ fn options(arguments: Arguments) -> anyhow::Result<Options> {
         reason = "a client of any server: it has no clock of ours to take"
     )]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    Ok(Options {
+    let options = Options {
         scenario: Scenario::read(&arguments.scenario, &arguments.overrides)?,
         urls: arguments.urls,
+        sources: arguments.sources,
         signer: Signer::new(secret.trim_end().as_bytes(), &arguments.org, now.as_secs()),
         pids: arguments.pids,
         run: format!("{:08x}", rand::random::<u32>()),
         seed: arguments.seed,
         patience: Duration::from_secs(arguments.patience),
-    })
+        interrupt: Arc::new(AtomicBool::new(false)),
+    };
+    options.check().map_err(anyhow::Error::msg)?;
+    Ok(options)
 }
 
 /// The exit code of a run that was carried out, or interrupted.
@@ -118,13 +132,7 @@ fn drive(
             tell(text);
         }
     };
-    let report = runtime.block_on(async {
-        tokio::select! {
-            report = run(options, &progress) => report.map(Some),
-            _ = tokio::signal::ctrl_c() => Ok(None),
-        }
-    })?;
-    let Some(report) = report else {
+    let Some(report) = runtime.block_on(until_interrupted_twice(options, &progress))? else {
         return Ok(130);
     };
     if let Some(file) = json {
@@ -137,10 +145,31 @@ fn drive(
         written => written.context("stdout")?,
     }
     Ok(match (report.kept, report.complete) {
+        _ if report.interrupted => 130,
         (false, _) => 1,
         (true, false) => 3,
         (true, true) => 0,
     })
+}
+
+/// Ctrl-C ends a run early; once more, and there is no report.
+async fn until_interrupted_twice(
+    options: Options,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Option<Report>, Failure> {
+    let interrupt = Arc::clone(&options.interrupt);
+    let mut running = std::pin::pin!(run(options, progress));
+    loop {
+        tokio::select! {
+            report = &mut running => return report.map(Some),
+            _ = tokio::signal::ctrl_c() => {
+                if interrupt.swap(true, Ordering::Relaxed) {
+                    return Ok(None);
+                }
+                tell("interrupted: waiting for what is under way");
+            }
+        }
+    }
 }
 
 fn tell(text: &str) {

@@ -19,9 +19,9 @@ pub(crate) enum Frame<'a> {
     /// Nothing that concerns a client of the namespace `/` without binary attachments.
     Noop,
     /// The answer to CONNECT.
-    Connected,
-    /// The other answer to CONNECT, with its message.
-    Refused(String),
+    Connected(Joined),
+    /// The other answer to CONNECT.
+    Refused(Refusal),
     /// The server ends the socket.
     Disconnected,
     Event(Event<'a>),
@@ -29,16 +29,42 @@ pub(crate) enum Frame<'a> {
 }
 
 /// What Engine.IO's handshake holds that a client needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Handshake {
     ping_interval: u64,
     ping_timeout: u64,
+    /// Names the session in the requests of long-polling.
+    pub(crate) sid: String,
+    /// Bytes of the body of one `POST`.
+    #[serde(default = "usual_payload")]
+    pub(crate) max_payload: usize,
+}
+
+/// Engine.IO's default, `maxHttpBufferSize`.
+fn usual_payload() -> usize {
+    1_000_000
+}
+
+/// What the answer to CONNECT holds that a client needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Joined {
+    /// The secret to come back with, if the server can recover clients.
+    #[serde(default)]
+    pub(crate) pid: Option<String>,
+}
+
+/// Why a CONNECT was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    /// When to try again, if that was said.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Handshake {
     /// How long the server may be silent.
-    pub(crate) fn patience(self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         Duration::from_millis(self.ping_interval.saturating_add(self.ping_timeout))
     }
 }
@@ -60,9 +86,16 @@ pub(crate) struct Ack<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// The first argument. Further ones, such as the offset of connection state recovery, are not looked at.
+    /// The first argument. Further ones are not looked at.
     pub(crate) fn payload<T: Deserialize<'a>>(&self) -> Result<T, Malformed> {
         first(self.rest.strip_prefix(',').unwrap_or_default())
+    }
+
+    /// The last argument, if it is a string: where the client stands, for connection state recovery.
+    /// Servers put no escapes into it.
+    pub(crate) fn offset(&self) -> Option<&'a str> {
+        let (before, offset) = self.rest.strip_suffix("\"]")?.rsplit_once('"')?;
+        before.ends_with(',').then_some(offset)
     }
 }
 
@@ -85,12 +118,22 @@ pub(crate) struct Malformed(&'static str);
 
 pub(crate) const PONG: &str = "3";
 
+/// The frame that ends an Engine.IO session.
+pub(crate) const CLOSE: &str = "1";
+
 /// The frame that leaves the namespace.
 pub(crate) const DISCONNECT: &str = "41";
 
 /// The frame that joins the namespace with a token.
 pub(crate) fn connect(token: &str) -> String {
     format!("40{}", serde_json::json!({ "token": token }))
+}
+
+/// The frame that joins it and asks for what came after `offset`
+/// (<https://socket.io/docs/v4/connection-state-recovery>).
+pub(crate) fn reconnect(token: &str, pid: &str, offset: &str) -> String {
+    let auth = serde_json::json!({ "token": token, "pid": pid, "offset": offset });
+    format!("40{auth}")
 }
 
 /// The frame of an event that wants an ack; `payload` is JSON.
@@ -127,7 +170,10 @@ fn packet(text: &str) -> Result<Frame<'_>, Malformed> {
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, data) = rest.split_at(digits);
     match kind {
-        b'0' => Ok(Frame::Connected),
+        b'0' => Ok(Frame::Connected(
+            // A server may say nothing here.
+            serde_json::from_str(data).unwrap_or_default(),
+        )),
         b'1' => Ok(Frame::Disconnected),
         b'2' => event_of(data),
         b'3' => Ok(Frame::Ack(Ack {
@@ -162,14 +208,29 @@ fn event_of(data: &str) -> Result<Frame<'_>, Malformed> {
 fn refusal(data: &str) -> Result<Frame<'_>, Malformed> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Refusal {
+    enum Shape {
         Words(String),
-        Object { message: String },
+        Object {
+            message: String,
+            #[serde(default)]
+            data: Option<Data>,
+        },
     }
-    match serde_json::from_str(data) {
-        Ok(Refusal::Words(message) | Refusal::Object { message }) => Ok(Frame::Refused(message)),
-        Err(_) => Err(Malformed("a refusal without a message")),
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Data {
+        #[serde(default)]
+        retry_after_ms: Option<u64>,
     }
+    let (message, retry) = match serde_json::from_str(data) {
+        Ok(Shape::Words(message)) => (message, None),
+        Ok(Shape::Object { message, data }) => (message, data.and_then(|it| it.retry_after_ms)),
+        Err(_) => return Err(Malformed("a refusal without a message")),
+    };
+    Ok(Frame::Refused(Refusal {
+        message,
+        retry_after: retry.map(Duration::from_millis),
+    }))
 }
 
 #[cfg(test)]
@@ -197,7 +258,7 @@ mod tests {
             text in r#"4[0-9](/[a-z]*,?)?[0-9]{0,25}\[?"?[a-z:\\"]{0,9}.{0,9}"#,
         ) {
             match decode(&text) {
-                Ok(Frame::Event(event)) => { let _ = event.payload::<Value>(); }
+                Ok(Frame::Event(event)) => { let _ = (event.payload::<Value>(), event.offset()); }
                 Ok(Frame::Ack(ack)) => { let _ = ack.answer::<Value>(); }
                 _ => {}
             }
@@ -232,17 +293,25 @@ mod tests {
             panic!("no handshake");
         };
         assert_eq!(handshake.patience(), Duration::from_secs(45));
+        assert_eq!((handshake.sid.as_str(), handshake.max_payload), ("x", 1));
         assert_eq!(connect("a.b.c"), r#"40{"token":"a.b.c"}"#);
-        assert_eq!(decode(r#"40{"sid":"x","pid":"y"}"#), Ok(Frame::Connected));
+        let pid = Some("y".to_owned());
+        let joined = Ok(Frame::Connected(Joined { pid }));
+        assert_eq!(decode(r#"40{"sid":"x","pid":"y"}"#), joined);
         assert_eq!(decode("41"), Ok(Frame::Disconnected));
-        for refusal in [
-            r#"44{"message":"TOKEN_EXPIRED","data":{}}"#,
-            r#"44"TOKEN_EXPIRED""#,
+        for (refusal, after) in [
+            (r#"44{"message":"TOKEN_EXPIRED","data":{}}"#, None),
+            (r#"44"TOKEN_EXPIRED""#, None),
+            (
+                r#"44{"message":"TOKEN_EXPIRED","data":{"retryAfterMs":20}}"#,
+                Some(20),
+            ),
         ] {
-            assert_eq!(
-                decode(refusal),
-                Ok(Frame::Refused("TOKEN_EXPIRED".to_owned()))
-            );
+            let expected = Refusal {
+                message: "TOKEN_EXPIRED".to_owned(),
+                retry_after: after.map(Duration::from_millis),
+            };
+            assert_eq!(decode(refusal), Ok(Frame::Refused(expected)));
         }
     }
 
@@ -250,6 +319,10 @@ mod tests {
     fn the_offset_of_recovery_is_no_part_of_the_payload() {
         let event = event_in(r#"42["message:new",{"seq":1},"1700-0"]"#);
         assert_eq!(event.payload::<Value>(), Ok(json!({ "seq": 1 })));
+        assert_eq!(event.offset(), Some("1700-0"));
+        for without in [r#"42["a",{"b":"c"}]"#, r#"42["a"]"#, r#"42["a",1]"#] {
+            assert_eq!(event_in(without).offset(), None, "{without}");
+        }
     }
 
     #[test]
@@ -270,7 +343,7 @@ mod tests {
         ] {
             assert_eq!(decode(text), Ok(Frame::Noop), "{text}");
         }
-        assert_eq!(decode("40/,"), Ok(Frame::Connected));
+        assert_eq!(decode("40/,"), Ok(Frame::Connected(Joined::default())));
     }
 
     #[test]

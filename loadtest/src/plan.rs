@@ -14,8 +14,33 @@ pub(crate) struct Plan {
     pub(crate) start: u64,
     /// Sends that are due before this are not measured.
     pub(crate) measured_from: u64,
+    /// When a noisy organization begins; `end` without one.
+    pub(crate) beside_from: u64,
     /// Nothing is due from here on.
     pub(crate) end: u64,
+}
+
+impl Plan {
+    /// Of a run that begins at `start`.
+    pub(crate) fn of(start: u64, warmup: Duration, duration: Duration) -> Self {
+        let measured_from = start + warmup.as_micros() as u64;
+        let end = measured_from + duration.as_micros() as u64;
+        Self {
+            start,
+            measured_from,
+            beside_from: end,
+            end,
+        }
+    }
+
+    /// For the noisy one.
+    pub(crate) fn beside(self) -> Self {
+        Self {
+            start: self.beside_from,
+            measured_from: self.beside_from,
+            ..self
+        }
+    }
 }
 
 /// An even pace over all senders, who take turns.
@@ -113,6 +138,7 @@ mod tests {
     const PLAN: Plan = Plan {
         start: 1_000_000,
         measured_from: 1_000_000,
+        beside_from: 2_000_000,
         end: 2_000_000,
     };
 
@@ -156,6 +182,7 @@ mod tests {
         let plan = Plan {
             start: 0,
             measured_from: 0,
+            beside_from: u64::MAX,
             end: u64::MAX,
         };
         let pacer = Pacer::start(Instant::now(), plan, turns, senders.clone());

@@ -1,20 +1,25 @@
 //! What a run found out, as JSON and as text.
 
+mod parts;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::figures::{Figures, Live};
+use crate::company::{Company, Role};
+use crate::figures::{Counts, Figures, Time};
+use crate::live::Live;
 use crate::member::Outcome;
 use crate::process::Usage;
 use crate::run::Options;
 use crate::run::cast::Cast;
 use crate::scenario::Scenario;
 
+pub use parts::{History, Presence, Slow, Storm, Tenants};
 pub use text::text;
 
 /// Everything about a run. Times are milliseconds unless their name says otherwise.
@@ -23,8 +28,11 @@ pub use text::text;
 pub struct Report {
     /// Whether nothing acked was lost, doubled or delivered out of order.
     pub kept: bool,
-    /// Whether everybody got in and stayed: if not, the run was not the one that was asked for.
+    /// Whether everybody got in, stayed or came back, and nothing was refused as too much: if not, the run
+    /// was not the one that was asked for.
     pub complete: bool,
+    /// Whether it was ended from outside; then it is of less than was asked for.
+    pub interrupted: bool,
     /// The name of the run.
     pub run: String,
     /// What was done.
@@ -49,16 +57,25 @@ pub struct Report {
     pub lag_ms: Quantiles,
     /// Receipts and typing.
     pub extras: Extras,
+    /// Of `reconnect-storm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
+    /// Of `presence-storm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence: Option<Presence>,
+    /// Of `slow-consumers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Slow>,
+    /// Of `tenants`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<Tenants>,
+    /// Of `history`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// What the server's processes used in the measured time.
     pub servers: Vec<Server>,
     /// What the servers used together, for each thing that they did.
     pub costs: Costs,
-}
-
-/// How long was measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
-    pub(crate) measured: Duration,
 }
 
 /// Getting in and staying.
@@ -113,6 +130,12 @@ pub struct Deliveries {
     pub per_second: f64,
 }
 
+impl Deliveries {
+    fn are_as_promised(&self) -> bool {
+        [self.lost, self.doubled, self.out_of_order] == [0; 3]
+    }
+}
+
 /// Receipts and typing, from the first message on.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -149,6 +172,8 @@ pub struct Costs {
     pub cpu_us_per_delivery: Option<f64>,
     /// Processor time for each acked message, in microseconds, its deliveries included.
     pub cpu_us_per_message: Option<f64>,
+    /// Processor time for each page of `history`, in microseconds.
+    pub cpu_us_per_page: Option<f64>,
     /// Processor time for each socket that got in, in microseconds.
     pub cpu_us_per_connect: Option<f64>,
     /// Memory for each connection, in bytes: the difference between the end and before the first connect.
@@ -190,41 +215,89 @@ impl Quantiles {
     }
 }
 
+/// What the calls of a server that has enough are refused with.
+const TOO_MUCH: &str = "RATE_LIMITED";
+
 impl Report {
     pub(crate) fn new(
         options: &Options,
         cast: &Cast,
-        (live, figures): (&Live, &Figures),
-        (servers, times): (Vec<Server>, Times),
+        (company, figures): (&Company, &Figures),
+        (servers, measured): (Vec<Server>, Duration),
         outcomes: &[Outcome],
     ) -> Self {
-        let seconds = times.measured.as_secs_f64();
-        let deliveries = deliveries(cast, live, seconds, outcomes);
-        let promises = [deliveries.lost, deliveries.doubled, deliveries.out_of_order];
+        let (live, seconds) = (&company.live, measured.as_secs_f64());
+        let is_slow = |outcome: &&Outcome| outcome.role == Role::Slow;
+        let mut deliveries = self::deliveries(cast, live, seconds, (outcomes, |it| !is_slow(&it)));
+        deliveries.delivered -= live.delivered_to_slow.get();
+        let slow = (cast.slow() > 0).then(|| {
+            let theirs = self::deliveries(cast, live, seconds, (outcomes, |it| is_slow(&it)));
+            Slow::new(cast, (live, figures), &theirs, outcomes)
+        });
+        let presence = Presence::new((cast, company), figures, seconds, outcomes);
+        let history = cast.page.map(|_| History::new(live, figures, seconds));
+        let broken = [
+            slow.as_ref().map_or(0, |slow| slow.lost),
+            presence.as_ref().map_or(0, |presence| presence.unknown),
+            history.as_ref().map_or(0, |history| history.wrong),
+        ];
         Self {
-            kept: promises == [0; 3],
-            complete: live.ready.get() == u64::from(cast.members) && live.ended.get() == 0,
+            kept: broken == [0; 3] && deliveries.are_as_promised(),
+            complete: is_complete(cast, live, figures),
+            interrupted: options.interrupt.load(Ordering::Relaxed),
             run: options.run.clone(),
             scenario: options.scenario.clone(),
             urls: options.urls.clone(),
             measured_seconds: seconds,
-            connections: Connections {
-                asked: cast.members,
-                ready: live.ready.get(),
-                failed: figures.failed.clone(),
-                ended: figures.ended.clone(),
-                pings: outcomes.iter().map(|outcome| outcome.pings).sum(),
-            },
-            connect_ms: Quantiles::of(&figures.connect),
+            connections: connections(cast, (live, figures), outcomes),
+            connect_ms: Quantiles::of(figures.times(Time::Connect)),
             messages: messages((live, figures), seconds, outcomes),
             deliveries,
-            ack_ms: Quantiles::of(&figures.ack),
-            delivery_ms: Quantiles::of(&figures.delivery),
-            lag_ms: Quantiles::of(&figures.lag),
+            ack_ms: Quantiles::of(figures.times(Time::Ack)),
+            delivery_ms: Quantiles::of(figures.times(Time::Delivery)),
+            lag_ms: Quantiles::of(figures.times(Time::Lag)),
             extras: extras(live),
+            storm: (live.cut.get() > 0).then(|| Storm::new(live, figures)),
+            presence,
+            slow,
+            tenants: Tenants::new(cast, live, figures),
+            history,
             costs: costs(&options.scenario, live, &servers),
             servers,
         }
+    }
+}
+
+/// What a noisy organization is refused, and storms are turned away with, is what they are about.
+fn is_complete(cast: &Cast, live: &Live, figures: &Figures) -> bool {
+    let refused = figures.counts(Counts::Refused);
+    let is_too_much = |name: &String| name.ends_with(TOO_MUCH);
+    live.ready.get() == u64::from(cast.members)
+        && live.ended.get() == 0
+        && live.back.get() == live.cut.get()
+        && !refused.keys().any(is_too_much)
+}
+
+/// So many in so many seconds, of which there may be none.
+fn rate(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}
+
+fn connections(
+    cast: &Cast,
+    (live, figures): (&Live, &Figures),
+    outcomes: &[Outcome],
+) -> Connections {
+    Connections {
+        asked: cast.members,
+        ready: live.ready.get(),
+        failed: figures.counts(Counts::Failed),
+        ended: figures.counts(Counts::Ended),
+        pings: outcomes.iter().map(|outcome| outcome.pings).sum(),
     }
 }
 
@@ -235,8 +308,8 @@ fn messages((live, figures): (&Live, &Figures), seconds: f64, outcomes: &[Outcom
         acked: live.acked.get(),
         unanswered: sum(|outcome| outcome.unanswered),
         unsent: sum(|outcome| outcome.unsent),
-        refused: figures.refused.clone(),
-        acked_per_second: live.measured_acks.get() as f64 / seconds,
+        refused: figures.counts(Counts::Refused),
+        acked_per_second: rate(live.measured_acks.get(), seconds),
     }
 }
 
@@ -249,8 +322,13 @@ fn extras(live: &Live) -> Extras {
     }
 }
 
-/// Holds what each receiver heard against what was acked to anybody in its room.
-fn deliveries(cast: &Cast, live: &Live, seconds: f64, outcomes: &[Outcome]) -> Deliveries {
+/// Holds what each receiver of some heard against what was acked to anybody in its room.
+fn deliveries(
+    cast: &Cast,
+    live: &Live,
+    seconds: f64,
+    (outcomes, are_meant): (&[Outcome], impl Fn(&Outcome) -> bool),
+) -> Deliveries {
     let mut acked: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     for outcome in outcomes {
         let room = acked.entry(cast.room(outcome.number)).or_default();
@@ -260,11 +338,12 @@ fn deliveries(cast: &Cast, live: &Live, seconds: f64, outcomes: &[Outcome]) -> D
         delivered: live.delivered.get(),
         doubled: live.doubled.get(),
         out_of_order: live.out_of_order.get(),
-        per_second: live.measured_deliveries.get() as f64 / seconds,
+        per_second: rate(live.measured_deliveries.get(), seconds),
         ..Deliveries::default()
     };
     // Nothing is owed to whoever went away.
-    for outcome in outcomes.iter().filter(|outcome| outcome.stayed) {
+    let stayed = outcomes.iter().filter(|outcome| outcome.stayed);
+    for outcome in stayed.filter(|outcome| are_meant(outcome)) {
         if let Some(acked) = acked.get(&cast.room(outcome.number)) {
             let (owed, lost) = outcome.stream.owed_and_lost(acked);
             deliveries.owed += owed;
@@ -289,6 +368,7 @@ fn costs(scenario: &Scenario, live: &Live, servers: &[Server]) -> Costs {
     Costs {
         cpu_us_per_delivery: each(cpu * 1e6, live.measured_deliveries.get()),
         cpu_us_per_message: each(cpu * 1e6, live.measured_acks.get()),
+        cpu_us_per_page: each(cpu * 1e6, live.measured_pages.get()),
         cpu_us_per_connect: each(cpu * 1e6, connects),
         rss_bytes_per_connection: each(grown.sum(), held),
     }

@@ -1,17 +1,21 @@
 //! What load to put on a server: files in `scenarios/`, typed, checked, each key documented here.
 
 mod keys;
+mod kinds;
 
 use std::path::Path;
-use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use self::keys::{check, millis};
+use self::kinds::Keys;
+pub use self::kinds::{
+    Chat, Connect, Fanout, History, Idle, PresenceStorm, ReconnectStorm, SlowConsumers, Tenants,
+};
 
 /// The scenario of a file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Scenario {
     /// How fast sockets get in.
     Connect(Connect),
@@ -21,6 +25,32 @@ pub enum Scenario {
     Fanout(Fanout),
     /// Everybody sends, hears, reads and types.
     Chat(Chat),
+    /// All are cut at once and come back.
+    ReconnectStorm(ReconnectStorm),
+    /// Users come, go and change, and others are told.
+    PresenceStorm(PresenceStorm),
+    /// Some stop reading what they are sent.
+    SlowConsumers(SlowConsumers),
+    /// A noisy organization beside a quiet one.
+    Tenants(Tenants),
+    /// Old messages are read, page by page.
+    History(History),
+}
+
+/// What can stand behind `kind`.
+const KINDS: &str = "connect, idle, fanout, chat, reconnect-storm, presence-storm, slow-consumers, \
+tenants or history";
+
+/// By what sockets are connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// One WebSocket.
+    #[default]
+    WebSocket,
+    /// HTTP long-polling: a `GET` that waits for packets, and a `POST` for what is sent, each on a
+    /// connection that is kept.
+    Polling,
 }
 
 /// When the next one is due.
@@ -31,88 +61,8 @@ pub enum Pace {
     /// long is counted from when it was due, and so is what had to wait behind it.
     Open(f64),
     /// So many at a time: the next one when one is answered. In `connect` over all clients, in
-    /// `fanout` and `chat` of each sender. A slow server is asked less often, and so looks better.
+    /// others of each sender. A slow server is asked less often, and so looks better.
     Closed(u32),
-}
-
-/// `kind = "connect"`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Connect {
-    /// How many sockets get in, each of a user of its own.
-    pub connections: u32,
-    /// Connects a second, or at a time.
-    pub pace: Pace,
-    /// How long each of them stays.
-    #[serde(with = "millis")]
-    pub hold: Duration,
-}
-
-/// `kind = "idle"`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Idle {
-    /// How many sockets are held, each of a user of its own.
-    pub connections: u32,
-    /// Connects a second.
-    pub connect_rate: f64,
-    /// How long all of them are held.
-    #[serde(with = "millis")]
-    pub hold: Duration,
-}
-
-/// `kind = "fanout"`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fanout {
-    /// How many rooms. Nobody is in two.
-    pub rooms: u32,
-    /// Members of a room, its sender among them.
-    pub room_size: u32,
-    /// Connects a second, before anything is sent.
-    pub connect_rate: f64,
-    /// Sends a second over all rooms, or at a time in each.
-    pub pace: Pace,
-    /// Length of a message's text.
-    pub content_bytes: u32,
-    /// How long is sent before anything is measured. Losses count from the first message.
-    #[serde(with = "millis")]
-    pub warmup: Duration,
-    /// How long is sent and measured.
-    #[serde(with = "millis")]
-    pub duration: Duration,
-    /// How long may pass after that until all is acked and delivered.
-    #[serde(with = "millis")]
-    pub grace: Duration,
-}
-
-/// `kind = "chat"`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Chat {
-    /// How many rooms. Nobody is in two.
-    pub rooms: u32,
-    /// Members of a room; all of them send.
-    pub room_size: u32,
-    /// Connects a second, before anything is sent.
-    pub connect_rate: f64,
-    /// Sends a second over all members, or at a time of each.
-    pub pace: Pace,
-    /// Length of a message's text.
-    pub content_bytes: u32,
-    /// Share of deliveries that are answered by a receipt, `message:read`.
-    pub receipts: f64,
-    /// Share of sends before which the sender is said to type, `message:typing`.
-    pub typing: f64,
-    /// How long is sent before anything is measured. Losses count from the first message.
-    #[serde(with = "millis")]
-    pub warmup: Duration,
-    /// How long is sent and measured.
-    #[serde(with = "millis")]
-    pub duration: Duration,
-    /// How long may pass after that until all is acked and delivered.
-    #[serde(with = "millis")]
-    pub grace: Duration,
 }
 
 /// What is wrong with a scenario, and where.
@@ -155,51 +105,17 @@ impl Scenario {
     /// A scenario from the text of its file, or what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (kind, text) = keys::kind(text)?;
-        let words = |error: toml::de::Error| error.to_string().trim_end().to_owned();
-        let scenario = match kind.as_str() {
-            "connect" => toml::from_str(&text).map(Self::Connect),
-            "idle" => toml::from_str(&text).map(Self::Idle),
-            "fanout" => toml::from_str(&text).map(Self::Fanout),
-            "chat" => toml::from_str(&text).map(Self::Chat),
-            other => {
-                return Err(format!(
-                    "`kind` is {other:?}, and must be connect, idle, fanout or chat"
-                ));
-            }
-        };
-        let scenario = scenario.map_err(words)?;
-        scenario.check()?;
-        Ok(scenario)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        match self {
-            Self::Connect(it) => {
-                check::connections(it.connections)?;
-                check::pace(it.pace)?;
-                check::time("hold", it.hold)
-            }
-            Self::Idle(it) => {
-                check::connections(it.connections)?;
-                check::rate("connect_rate", it.connect_rate)?;
-                check::time("hold", it.hold)
-            }
-            Self::Fanout(it) => {
-                check::rooms(it.rooms, it.room_size)?;
-                check::rate("connect_rate", it.connect_rate)?;
-                check::pace(it.pace)?;
-                check::content(it.content_bytes)?;
-                check::times(it.warmup, it.duration, it.grace)
-            }
-            Self::Chat(it) => {
-                check::rooms(it.rooms, it.room_size)?;
-                check::rate("connect_rate", it.connect_rate)?;
-                check::pace(it.pace)?;
-                check::content(it.content_bytes)?;
-                check::share("receipts", it.receipts)?;
-                check::share("typing", it.typing)?;
-                check::times(it.warmup, it.duration, it.grace)
-            }
+        match kind.as_str() {
+            "connect" => read(&text, Self::Connect),
+            "idle" => read(&text, Self::Idle),
+            "fanout" => read(&text, Self::Fanout),
+            "chat" => read(&text, Self::Chat),
+            "reconnect-storm" => read(&text, Self::ReconnectStorm),
+            "presence-storm" => read(&text, Self::PresenceStorm),
+            "slow-consumers" => read(&text, Self::SlowConsumers),
+            "tenants" => read(&text, Self::Tenants),
+            "history" => read(&text, Self::History),
+            other => Err(format!("`kind` is {other:?}, and must be {KINDS}")),
         }
     }
 
@@ -210,8 +126,34 @@ impl Scenario {
             Self::Idle(_) => "idle",
             Self::Fanout(_) => "fanout",
             Self::Chat(_) => "chat",
+            Self::ReconnectStorm(_) => "reconnect-storm",
+            Self::PresenceStorm(_) => "presence-storm",
+            Self::SlowConsumers(_) => "slow-consumers",
+            Self::Tenants(_) => "tenants",
+            Self::History(_) => "history",
         }
     }
+
+    /// By what its sockets are connected.
+    pub fn transport(&self) -> Transport {
+        match self {
+            Self::Connect(it) => it.transport,
+            Self::Idle(it) => it.transport,
+            Self::Fanout(it) => it.transport,
+            Self::Chat(it) => it.transport,
+            Self::ReconnectStorm(it) => it.transport,
+            Self::PresenceStorm(it) => it.transport,
+            Self::SlowConsumers(it) => it.transport,
+            Self::Tenants(it) => it.transport,
+            Self::History(it) => it.transport,
+        }
+    }
+}
+
+fn read<T: DeserializeOwned + Keys>(text: &str, of: fn(T) -> Scenario) -> Result<Scenario, String> {
+    let keys: T = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+    keys.check()?;
+    Ok(of(keys))
 }
 
 #[cfg(test)]

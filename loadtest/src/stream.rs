@@ -11,6 +11,8 @@ pub(crate) enum Verdict {
     Doubled,
     /// It came after one that should have come later.
     OutOfOrder,
+    /// It was read before it came.
+    Known,
 }
 
 /// A message's author and which of the author's messages it is.
@@ -31,11 +33,16 @@ pub(crate) struct Stream {
     own: BTreeSet<u64>,
     /// The newest message of each sender.
     newest: HashMap<u32, u32>,
+    /// What was read instead of heard, and may still come as an event.
+    read: BTreeSet<u64>,
 }
 
 impl Stream {
     /// A message came as an event.
     pub(crate) fn hear(&mut self, seq: u64, author: Author) -> Verdict {
+        if self.read.remove(&seq) {
+            return Verdict::Known;
+        }
         let by_seq = self.place(seq);
         let newest = self.newest.get(&author.sender).copied();
         if newest.is_none_or(|newest| newest < author.number) {
@@ -60,6 +67,21 @@ impl Stream {
         } else {
             Verdict::Doubled
         }
+    }
+
+    /// The greatest `seq` below which nothing is missing but the receiver's own.
+    pub(crate) fn complete_to(&self) -> u64 {
+        let mut missing = self.holes.difference(&self.own);
+        missing.next().map_or(self.last, |first| first - 1)
+    }
+
+    /// A message was read from the room's history, after an absence. Says whether it was not known.
+    pub(crate) fn read(&mut self, seq: u64) -> bool {
+        if self.own.contains(&seq) || matches!(self.place(seq), Verdict::Doubled) {
+            return false;
+        }
+        self.read.insert(seq);
+        true
     }
 
     /// The receiver's own message was acked. Where acks stand among events says nothing.
@@ -169,6 +191,20 @@ mod tests {
         assert_eq!(stream.hear(1, by(1, 8)), Verdict::New);
         assert_eq!(stream.hear(2, by(2, 3)), Verdict::New);
         assert_eq!(stream.hear(3, by(1, 7)), Verdict::OutOfOrder);
+    }
+
+    #[test]
+    fn what_was_read_after_an_absence_is_neither_lost_nor_doubled_when_it_comes_once() {
+        let mut stream = Stream::default();
+        hear(&mut stream, 1);
+        assert_eq!(hear(&mut stream, 5), Verdict::New); // live, before the history is there
+        assert_eq!(stream.complete_to(), 1);
+        let new: Vec<_> = (2..=6).filter(|seq| stream.read(*seq)).collect();
+        assert_eq!(new, [2, 3, 4, 6]);
+        assert_eq!(stream.complete_to(), 6);
+        assert_eq!(hear(&mut stream, 6), Verdict::Known);
+        assert_eq!(hear(&mut stream, 6), Verdict::Doubled);
+        assert_eq!(stream.owed_and_lost(&acked(1..=6)), (6, 0));
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Tokens of the run's users: HS256, all of one organization.
+//! Tokens of the run's users: HS256, of one organization and, in `tenants`, of a noisy one beside it.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use serde::Serialize;
 /// How long a token is good for; no run is longer.
 const VALID_SECONDS: u64 = 48 * 3600;
 
-/// Signs tokens for one organization.
+/// Signs tokens for one organization, and for a noisy one that is called after it: `ORG-noisy`.
+#[derive(Clone)]
 pub struct Signer {
     key: EncodingKey,
     organization: String,
@@ -34,10 +35,12 @@ impl Signer {
         }
     }
 
-    pub(crate) fn sign(&self, user: &str) -> Result<String, String> {
+    /// A token of the organization, or of the noisy one beside it.
+    pub(crate) fn sign(&self, user: &str, is_noisy: bool) -> Result<String, String> {
+        let noisy = is_noisy.then(|| format!("{}-noisy", self.organization));
         let claims = Claims {
             sub: user,
-            org: &self.organization,
+            org: noisy.as_deref().unwrap_or(&self.organization),
             iat: self.now,
             exp: self.now + VALID_SECONDS,
         };

@@ -43,7 +43,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
 const KEPT_INSIDE: [(&str, &[&str]); 3] = [
     ("sqlx", &["store", "testkit"]), // the testkit creates the tests' databases
     ("fred", &["hub"]),
-    ("hyper", &["socketio", "forward"]), // servers and, between nodes, clients,
+    // Servers; clients between nodes; and what measures them, as a client by long-polling.
+    ("hyper", &["socketio", "forward", "load"]),
 ];
 
 /// Whose tests may put `store` and `hub` together, as the binary does; nothing ships with them.

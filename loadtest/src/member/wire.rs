@@ -8,22 +8,22 @@ use crate::stream::Author;
 
 /// `message:new`
 #[derive(Debug, Deserialize)]
-pub(super) struct Delivery<'a> {
+pub(crate) struct Delivery<'a> {
     #[serde(borrow)]
-    pub(super) message: Message<'a>,
+    pub(crate) message: Message<'a>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Message<'a> {
-    pub(super) seq: u64,
+pub(crate) struct Message<'a> {
+    pub(crate) seq: u64,
     #[serde(borrow, default)]
     client_message_id: Option<Cow<'a, str>>,
 }
 
 impl Delivery<'_> {
     /// What its sender wrote into the message's id; `None` if it is not of this run.
-    pub(super) fn mark(&self, run: &str) -> Option<Mark> {
+    pub(crate) fn mark(&self, run: &str) -> Option<Mark> {
         Mark::read(self.message.client_message_id.as_deref()?, run)
     }
 }
@@ -31,19 +31,20 @@ impl Delivery<'_> {
 /// What a message says of itself, in its `clientMessageId`: `RUN.SENDER.NUMBER.DUE`. So receivers need
 /// to share nothing with senders but the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) sender: u32,
-    pub(super) number: u32,
+pub(crate) struct Mark {
+    pub(crate) sender: u32,
+    pub(crate) number: u32,
     /// Microseconds since the run began.
-    pub(super) due: u64,
+    pub(crate) due: u64,
 }
 
 impl Mark {
-    pub(super) fn id_in(self, run: &str) -> String {
+    pub(crate) fn id_in(self, run: &str) -> String {
         format!("{run}.{}.{}.{}", self.sender, self.number, self.due)
     }
 
-    fn read(id: &str, run: &str) -> Option<Self> {
+    /// `None` if it is not of this run.
+    pub(crate) fn read(id: &str, run: &str) -> Option<Self> {
         let mut parts = id.strip_prefix(run)?.strip_prefix('.')?.split('.');
         let mark = Self {
             sender: parts.next()?.parse().ok()?,
@@ -53,7 +54,7 @@ impl Mark {
         parts.next().is_none().then_some(mark)
     }
 
-    pub(super) fn author(self) -> Author {
+    pub(crate) fn author(self) -> Author {
         Author {
             sender: self.sender,
             number: self.number,
@@ -63,21 +64,21 @@ impl Mark {
 
 /// `conversation:created`
 #[derive(Debug, Deserialize)]
-pub(super) struct Created<'a> {
+pub(crate) struct Created<'a> {
     #[serde(borrow)]
-    pub(super) conversation: Conversation<'a>,
+    pub(crate) conversation: Conversation<'a>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Conversation<'a> {
+pub(crate) struct Conversation<'a> {
     #[serde(borrow)]
-    pub(super) id: Cow<'a, str>,
+    pub(crate) id: Cow<'a, str>,
 }
 
 /// The answer to any call.
 #[derive(Debug, Deserialize)]
-pub(super) struct Answer<'a> {
-    pub(super) ok: bool,
+pub(crate) struct Answer<'a> {
+    pub(crate) ok: bool,
     #[serde(borrow, default)]
     data: Option<Data<'a>>,
     #[serde(borrow, default)]
@@ -85,11 +86,17 @@ pub(super) struct Answer<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Data<'a> {
     #[serde(borrow, default)]
     message: Option<Message<'a>>,
     #[serde(borrow, default)]
     conversation: Option<Conversation<'a>>,
+    /// Of `message:history`.
+    #[serde(borrow, default)]
+    messages: Option<Vec<Message<'a>>>,
+    #[serde(default)]
+    has_more: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,16 +106,23 @@ struct Refusal<'a> {
 }
 
 impl Answer<'_> {
-    pub(super) fn room(&self) -> Option<&str> {
+    pub(crate) fn room(&self) -> Option<&str> {
         let conversation = self.data.as_ref()?.conversation.as_ref()?;
         Some(&conversation.id)
     }
 
-    pub(super) fn seq(&self) -> Option<u64> {
+    pub(crate) fn seq(&self) -> Option<u64> {
         Some(self.data.as_ref()?.message.as_ref()?.seq)
     }
 
-    pub(super) fn code(&self) -> &str {
+    /// The places of a page's messages, and whether there are more.
+    pub(crate) fn page(&self) -> Option<(Vec<u64>, bool)> {
+        let data = self.data.as_ref()?;
+        let seqs = data.messages.as_ref()?.iter().map(|message| message.seq);
+        Some((seqs.collect(), data.has_more?))
+    }
+
+    pub(crate) fn code(&self) -> &str {
         let error = self.error.as_ref();
         error.map_or("without a code", |error| &error.code)
     }
@@ -150,5 +164,9 @@ mod tests {
         let empty: Answer<'_> =
             serde_json::from_str(r#"{"ok":true,"data":{}}"#).expect("an answer");
         assert_eq!((empty.seq(), empty.room()), (None, None));
+        assert_eq!(empty.page(), None);
+        let page = r#"{"ok":true,"data":{"messages":[{"seq":3},{"seq":4}],"hasMore":true}}"#;
+        let page: Answer<'_> = serde_json::from_str(page).expect("an answer");
+        assert_eq!(page.page(), Some((vec![3, 4], true)));
     }
 }

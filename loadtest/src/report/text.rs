@@ -1,5 +1,7 @@
 //! The report as people read it.
 
+mod parts;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -12,19 +14,31 @@ pub fn text(report: &Report) -> String {
         "{} {}: {}",
         report.scenario.kind(),
         report.run,
-        match (report.kept, report.complete) {
-            (false, _) => "BROKEN: something acked was lost, doubled or out of order",
-            (true, false) => "INCOMPLETE: not everybody got in and stayed",
-            (true, true) => "ok",
-        }
+        verdict(report)
     ));
     connections(&mut table, report);
     if report.messages.sent > 0 {
         messages(&mut table, report);
     }
+    table.counts("refused", &report.messages.refused);
+    parts::rows(&mut table, report);
     latencies(&mut table, report);
     servers(&mut table, report);
     table.0
+}
+
+fn verdict(report: &Report) -> &'static str {
+    let all_stayed = report.connections.ended.is_empty()
+        && report.connections.ready == u64::from(report.connections.asked);
+    match (report.kept, report.complete) {
+        (false, _) => "BROKEN: something was lost, doubled or out of order",
+        _ if report.interrupted => "INTERRUPTED: what was measured until then",
+        (true, false) if all_stayed && report.storm.is_none() => {
+            "INCOMPLETE: calls were refused as too many (RATE_LIMITED)"
+        }
+        (true, false) => "INCOMPLETE: not everybody got in and stayed, or came back",
+        (true, true) => "ok",
+    }
 }
 
 fn connections(table: &mut Table, report: &Report) {
@@ -58,7 +72,6 @@ fn messages(table: &mut Table, report: &Report) {
             came.lost, came.doubled, came.out_of_order
         ),
     );
-    table.counts("refused", &it.refused);
     let extras = &report.extras;
     if extras.receipts + extras.typing > 0 {
         table.row(
@@ -76,12 +89,13 @@ fn latencies(table: &mut Table, report: &Report) {
         "ms",
         "    count      mean       p50       p90       p99     p99.9       max",
     );
-    for (name, quantiles) in [
+    let common = [
         ("  due to ready", &report.connect_ms),
         ("  due to ack", &report.ack_ms),
         ("  due to delivery", &report.delivery_ms),
         ("  due to written", &report.lag_ms),
-    ] {
+    ];
+    for (name, quantiles) in common.into_iter().chain(parts::latencies(report)) {
         if quantiles.count > 0 {
             table.quantiles(name, quantiles);
         }
@@ -108,6 +122,7 @@ fn servers(table: &mut Table, report: &Report) {
     for (name, value, unit) in [
         ("CPU per delivery", report.costs.cpu_us_per_delivery, "µs"),
         ("CPU per message", report.costs.cpu_us_per_message, "µs"),
+        ("CPU per page", report.costs.cpu_us_per_page, "µs"),
         ("CPU per connect", report.costs.cpu_us_per_connect, "µs"),
         (
             "RSS per connection",

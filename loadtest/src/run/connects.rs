@@ -6,26 +6,22 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout};
 
-use crate::connection::{Connection, Reason};
-use crate::figures::count;
-use crate::member::Company;
+use crate::company::{Company, Seat};
+use crate::connection::{Connection, Opened, Past};
+use crate::figures::{Counts, Time};
+use crate::member::GOODBYE;
 
-/// The event that says that a socket is in.
-const READY: &str = "session:ready";
-
-/// How one member gets in.
+/// When one member gets in.
+#[derive(Clone, Debug)]
 pub(super) struct Door {
-    pub(super) endpoint: String,
-    pub(super) token: Result<String, Reason>,
     /// Microseconds since the run began, in an open loop.
     pub(super) due: u64,
     /// In a closed loop: how many may try at a time.
     pub(super) crowd: Option<Arc<Semaphore>>,
-    pub(super) patience: Duration,
 }
 
 /// Gets in when it is due. `None` is a failure, which has been counted.
-pub(super) async fn enter(door: Door, number: u32, company: &Company) -> Option<Connection> {
+pub(super) async fn enter(door: Door, seat: &Seat, company: &Company) -> Option<Opened> {
     let permit = match &door.crowd {
         Some(crowd) => crowd.acquire().await.ok(),
         None => None,
@@ -37,20 +33,22 @@ pub(super) async fn enter(door: Door, number: u32, company: &Company) -> Option<
         sleep_until(due.into()).await;
         door.due
     };
-    let opened = match &door.token {
-        Ok(token) => Connection::open(&door.endpoint, token, READY, door.patience).await,
-        Err(reason) => Err(reason.clone()),
+    let (entrance, past) = (&company.entrance, Past::default());
+    let way = entrance.way(seat.number, seat.role);
+    let opened = match entrance.token(&company.user(seat.number), seat.role) {
+        Ok(token) => Connection::open(way, &token, &past, entrance.patience).await,
+        Err(reason) => Err(reason.into()),
     };
     let took = company.now().saturating_sub(due);
-    let mut figures = company.ledger.of(number);
+    let mut figures = company.ledger.of(seat.number);
     match opened {
-        Ok(connection) => {
-            figures.connect.saturating_record(took);
+        Ok(opened) => {
+            figures.record(Time::Connect, took);
             company.live.ready.add();
-            Some(connection)
+            Some(opened)
         }
-        Err(reason) => {
-            count(&mut figures.failed, reason);
+        Err(turned_away) => {
+            figures.count(Counts::Failed, turned_away.reason);
             company.live.failed.add();
             None
         }
@@ -74,8 +72,8 @@ pub(super) async fn stay(
     match ended.await {
         Ok(reason) => {
             company.live.ended.add();
-            count(&mut company.ledger.of(number).ended, reason);
+            company.ledger.of(number).count(Counts::Ended, reason);
         }
-        Err(_) => connection.close(Duration::from_secs(1)).await,
+        Err(_) => connection.close(GOODBYE).await,
     }
 }

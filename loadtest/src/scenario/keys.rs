@@ -46,12 +46,11 @@ pub(super) mod check {
 
     use crate::scenario::Pace;
 
-    /// Users that one call may name.
-    const LARGEST_ROOM: u32 = 500;
-    const MOST_CONNECTIONS: u32 = 1_000_000;
+    const LARGEST_ROOM: u32 = 100_000;
+    pub(in crate::scenario) const MOST_CONNECTIONS: u32 = 1_000_000;
     const LONGEST: Duration = Duration::from_hours(24);
 
-    fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    pub(in crate::scenario) fn within<T: Copy + PartialOrd + std::fmt::Display>(
         key: &str,
         value: T,
         (least, most): (T, T),
@@ -68,7 +67,15 @@ pub(super) mod check {
 
     pub(in crate::scenario) fn rooms(rooms: u32, size: u32) -> Result<(), String> {
         within("room_size", size, (2, LARGEST_ROOM))?;
-        within("rooms", rooms, (1, MOST_CONNECTIONS / size))
+        rooms_called("rooms", rooms, size)
+    }
+
+    pub(in crate::scenario) fn rooms_called(
+        key: &str,
+        rooms: u32,
+        size: u32,
+    ) -> Result<(), String> {
+        within(key, rooms, (1, MOST_CONNECTIONS / size))
     }
 
     pub(in crate::scenario) fn rate(key: &str, value: f64) -> Result<(), String> {
@@ -105,10 +112,14 @@ pub(super) mod check {
         time("warmup", warmup)?;
         time("duration", duration)?;
         time("grace", grace)?;
-        if duration.is_zero() {
-            return Err("`duration` must not be 0".to_owned());
+        some_time("duration", duration)
+    }
+
+    pub(in crate::scenario) fn some_time(key: &str, value: Duration) -> Result<(), String> {
+        if value.is_zero() {
+            return Err(format!("`{key}` must not be 0"));
         }
-        Ok(())
+        time(key, value)
     }
 }
 
@@ -117,7 +128,7 @@ pub(super) fn kind(text: &str) -> Result<(String, String), String> {
     let table: toml::Table =
         toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
     let Some(kind) = table.get("kind") else {
-        return Err("the key `kind` is missing: connect, idle, fanout or chat".to_owned());
+        return Err(format!("the key `kind` is missing: {}", super::KINDS));
     };
     let kind = kind.as_str().ok_or("`kind` must be text")?.to_owned();
     let is_kind = |line: &str| {

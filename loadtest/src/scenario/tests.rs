@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -38,7 +39,12 @@ fn the_scenarios_that_come_with_it_can_be_run() {
         .map(|scenario| scenario.kind())
         .collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["chat", "connect", "fanout", "idle"]);
+    let mut expected: Vec<_> = KINDS
+        .split([',', ' '])
+        .filter(|word| !["", "or"].contains(word))
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(kinds, expected);
 }
 
 #[test]
@@ -96,7 +102,7 @@ fn a_pace_that_there_is_not_is_named() {
 fn limits_are_where_they_are_said_to_be() {
     for (line, good, bad) in [
         ("room_size = 10", "room_size = 2", "room_size = 1"),
-        ("room_size = 10", "room_size = 500", "room_size = 501"),
+        ("room_size = 10", "room_size = 100000", "room_size = 100001"),
         ("rooms = 5", "rooms = 1", "rooms = 0"),
         ("rooms = 5", "rooms = 100000", "rooms = 100001"),
         (
@@ -139,6 +145,53 @@ fn limits_are_where_they_are_said_to_be() {
         let key = line.split(' ').next().unwrap_or_default();
         let key = if key == "{" { "pace" } else { key };
         assert!(error.contains(key), "{bad}: {error}");
+    }
+}
+
+/// What is wrong with one that comes with it when a key is another.
+fn with(file: &str, pair: &str) -> Result<Scenario, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{file}.toml"));
+    Scenario::read(&path, &[pair.to_owned()]).map_err(|error| error.to_string())
+}
+
+#[test]
+fn limits_of_single_kinds_are_where_they_are_said_to_be() {
+    for (file, key, good, bad) in [
+        ("reconnect-storm", "delay", "1ms", "0s"),
+        ("reconnect-storm", "delay_max", "1ms", "0s"),
+        ("reconnect-storm", "jitter", "1", "1.1"),
+        ("presence-storm", "users", "50", "0"),
+        ("presence-storm", "watchers", "1", "0"),
+        ("presence-storm", "watched", "200", "201"),
+        ("presence-storm", "change_rate", "0.01", "0"),
+        ("presence-storm", "leaving", "1", "1.1"),
+        ("presence-storm", "away", "24h", "25h"),
+        ("slow-consumers", "slow", "1", "1.1"),
+        ("tenants", "noisy_rooms", "1", "0"),
+        ("tenants", "quiet_rate", "0.01", "0"),
+        ("tenants", "limit", "0.01", "0"),
+        ("tenants", "times", "1000", "1001"),
+        ("tenants", "alone", "1ms", "0s"),
+        ("tenants", "beside", "1ms", "0s"),
+        ("history", "messages", "1000000", "1000001"),
+        ("history", "page", "100", "101"),
+    ] {
+        let read = with(file, &format!("{key}={good}"));
+        assert!(read.is_ok(), "{file} {key}: {read:?}");
+        let error = with(file, &format!("{key}={bad}")).expect_err(key);
+        assert!(error.contains(&format!("`{key}`")), "{error}");
+    }
+}
+
+#[test]
+fn every_kind_can_be_run_by_websocket_and_by_polling() {
+    for path in shipped() {
+        let transport = |pairs: &[String]| Scenario::read(&path, pairs).map(|it| it.transport());
+        assert_eq!(transport(&[]).ok(), Some(Transport::WebSocket));
+        let polling = transport(&["transport=polling".to_owned()]);
+        assert_eq!(polling.ok(), Some(Transport::Polling));
+        let error = transport(&["transport=pigeons".to_owned()]).expect_err("no pigeons");
+        assert!(error.to_string().contains("pigeons"), "{error}");
     }
 }
 

@@ -2,7 +2,12 @@
 #![expect(clippy::expect_used, reason = "everything in this file is a test")]
 
 mod fake;
+mod others;
+mod sources;
+mod storms;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use switchboard_load::report::{Report, text};
@@ -24,18 +29,23 @@ duration = "200ms"
 grace = "300ms"
 "#;
 
-async fn attempt(scenario: &str, fault: Fault, secret: &[u8]) -> Result<Report, Failure> {
-    let server = serve(fault).await;
-    let options = Options {
+fn options(scenario: &str, url: &str, secret: &[u8]) -> Options {
+    Options {
         scenario: Scenario::parse(scenario).expect("a good scenario"),
-        urls: vec![server.url.clone()],
+        urls: vec![url.to_owned()],
+        sources: Vec::new(),
         signer: Signer::new(secret, "load", 1_800_000_000),
         pids: vec![std::process::id()],
         run: "r1".to_owned(),
         seed: 1,
         patience: Duration::from_secs(20),
-    };
-    run(options, &|_| {}).await
+        interrupt: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+async fn attempt(scenario: &str, fault: Fault, secret: &[u8]) -> Result<Report, Failure> {
+    let server = serve(fault).await;
+    run(options(scenario, &server.url, secret), &|_| {}).await
 }
 
 async fn report(scenario: &str, fault: Fault) -> Report {
@@ -94,9 +104,10 @@ async fn a_message_after_a_later_one_is_out_of_order_at_each_receiver() {
 }
 
 #[tokio::test]
-async fn a_refused_message_is_no_lost_one() {
+async fn a_message_refused_as_one_too_many_is_no_lost_one_but_the_run_is_incomplete() {
     let report = report(FANOUT, Fault::Refuse).await;
-    assert!(report.kept && report.complete, "{}", text(&report));
+    assert!(report.kept && !report.complete, "{}", text(&report));
+    assert!(text(&report).contains("INCOMPLETE: calls were refused"));
     assert_eq!(report.messages.refused["message:send RATE_LIMITED"], 1);
     assert_eq!((report.messages.sent, report.messages.acked), (20, 19));
 }
@@ -175,4 +186,49 @@ async fn who_is_not_let_in_is_named_with_the_servers_reason() {
     let failure = attempt(FANOUT, Fault::None, b"another secret").await;
     let failure = failure.expect_err("nobody is let in").to_string();
     assert_eq!(failure, "5 of 5 connections failed: UNAUTHENTICATED (5)");
+}
+
+#[tokio::test]
+async fn long_polling_finds_what_a_websocket_finds() {
+    let scenario = FANOUT.replace("rooms = 1", "rooms = 1\ntransport = 'polling'");
+    let whole = report(&scenario, Fault::None).await;
+    assert!(whole.kept && whole.complete, "{}", text(&whole));
+    assert_eq!((whole.messages.acked, whole.deliveries.owed), (20, 80));
+    assert_eq!((whole.ack_ms.count, whole.delivery_ms.count), (20, 80));
+    let lossy = report(&scenario, Fault::Lose).await;
+    assert_eq!((lossy.kept, lossy.deliveries.lost), (false, 1));
+    let cut = report(&scenario, Fault::HangUp).await;
+    assert_eq!(cut.connections.ended["transport close"], 1);
+}
+
+#[tokio::test]
+async fn an_interrupted_run_reports_what_was_measured_until_then() {
+    let server = serve(Fault::None).await;
+    let scenario = FANOUT.replace("200ms", "1h").replace("300ms", "1h");
+    let options = options(&scenario, &server.url, SECRET);
+    let interrupt = Arc::clone(&options.interrupt);
+    let begun = std::time::Instant::now();
+    let progress = |text: &str| {
+        if text.contains("delivered") {
+            interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    };
+    let report = run(options, &progress).await.expect("a report");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(report.interrupted && report.kept, "{}", text(&report));
+    assert!(text(&report).contains("INTERRUPTED"));
+    assert!(report.messages.acked > 20 && report.measured_seconds > 0.2);
+    assert_eq!(report.deliveries.delivered, report.messages.acked * 4);
+}
+
+#[tokio::test]
+async fn who_interrupts_while_they_come_in_has_a_report_of_that() {
+    let server = serve(Fault::None).await;
+    let scenario = "kind = 'idle'\nconnections = 1000\nconnect_rate = 1\nhold = '1h'";
+    let options = options(scenario, &server.url, SECRET);
+    let interrupt = Arc::clone(&options.interrupt);
+    let progress = |_: &str| interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
+    let report = run(options, &progress).await.expect("a report");
+    assert!(report.interrupted && !report.complete, "{}", text(&report));
+    assert!(report.connections.ready >= 1 && report.connections.ready < 10);
 }
