@@ -79,10 +79,16 @@ impl Messaging {
     }
 
     /// Publishes what lies between; what has gone out meanwhile does not go out again.
-    async fn publish_between(&self, channel: &Channel, mut after: i64, up_to: i64) {
+    async fn publish_between(&self, channel: &Channel, after: i64, up_to: i64) {
         let Room::Conversation(conversation) = channel.room else {
             return;
         };
+        // Mostly its predecessors were a moment behind it: then nothing has to be read.
+        let rooms = [(channel.room.clone(), after)];
+        let standing = self.hub.standing(&channel.organization, &rooms).await;
+        let mut after = standing.map_or(after, |now| {
+            now.revs.first().map_or(after, |rev| after.max(*rev))
+        });
         while after < up_to {
             let end = up_to.min(after + AT_ONCE);
             let read = self

@@ -1,5 +1,6 @@
 //! Token buckets, by the time of Redis; without it, this node's own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,31 @@ use switchboard_messaging::hub::{Admission, Buckets, HubResult};
 use switchboard_protocol::{OrganizationId, UserId};
 
 use super::RedisHub;
+use super::gather::Together;
+use super::link::Link;
+
+/// A bucket's key, and its rate.
+pub(super) type Bucket = (String, Rate);
+
+/// Takes tokens from buckets of one organization.
+pub(super) struct Taker(pub(super) Arc<Link>);
+
+#[async_trait]
+impl Together for Taker {
+    type Item = Bucket;
+    /// Microseconds until there is a token, -1 when it was taken.
+    type Answer = i64;
+
+    async fn ask(&self, _: &OrganizationId, buckets: Vec<Bucket>) -> HubResult<Vec<i64>> {
+        let mut args: Vec<Value> = Vec::with_capacity(2 * buckets.len());
+        for (_, rate) in &buckets {
+            let per = i64::try_from(rate.per.as_micros()).unwrap_or(i64::MAX);
+            args.extend([i64::from(rate.burst).into(), per.into()]);
+        }
+        let keys = buckets.into_iter().map(|(key, _)| key).collect();
+        self.0.call(&self.0.scripts.take, keys, args).await
+    }
+}
 
 #[async_trait]
 impl Buckets for RedisHub {
@@ -19,14 +45,10 @@ impl Buckets for RedisHub {
         bucket: &str,
         rate: Rate,
     ) -> HubResult<Admission> {
-        let per = i64::try_from(rate.per.as_micros()).unwrap_or(i64::MAX);
-        let args: Vec<Value> = vec![i64::from(rate.burst).into(), per.into()];
-        let keys = vec![self.keys.bucket(organization, user, bucket, rate)];
-        let asked = self.link.call(&self.link.scripts.take, keys, args).await;
+        let key = self.keys.bucket(organization, user, bucket, rate);
         // A limit on each node is better than none: the circuit logs that Redis is away.
-        let wait: i64 = match asked {
-            Ok(wait) => wait,
-            Err(_) => return Ok(self.alone.take((organization, user), bucket, rate)),
+        let Ok(wait) = self.takes.submit(organization, (key, rate)).await else {
+            return Ok(self.alone.take((organization, user), bucket, rate));
         };
         Ok(u64::try_from(wait).map_or(Admission::Admitted, |wait| {
             Admission::RefusedFor(Duration::from_micros(wait))

@@ -12,7 +12,7 @@ use fred::types::config::{
     Config, PerformanceConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig,
 };
 use fred::types::scripts::Script;
-use fred::types::{Builder, ClientState, ConnectHandle, FromValue, Value};
+use fred::types::{Builder, ClientState, ConnectHandle, FromValue, Key, Value};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join_all};
 use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
@@ -129,6 +129,8 @@ impl Link {
         keys: Vec<String>,
         args: Vec<Value>,
     ) -> HubResult<T> {
+        // Clones of these share their bytes.
+        let keys: Vec<Key> = keys.into_iter().map(Key::from).collect();
         self.routed(|| scripts::call(&self.client, script, keys.clone(), args.clone()))
             .await
     }

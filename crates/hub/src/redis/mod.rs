@@ -5,6 +5,7 @@ mod alone;
 mod buckets;
 mod bus;
 mod connections;
+mod gather;
 mod incarnation;
 mod keys;
 mod link;
@@ -41,13 +42,16 @@ pub use self::tls::RedisTls;
 pub(crate) use self::order::new_epoch;
 
 use self::alone::Alone;
+use self::buckets::Taker;
 use self::bus::RedisBus;
+use self::gather::Gathering;
 use self::incarnation::Identity;
 use self::keys::Keys;
 use self::link::Link;
 use self::make_good::{SeenAgain, Unsettled};
+use self::order::Publisher;
 use crate::own_devices::OwnDevices;
-use crate::{LogBounds, PRESENCE_KEPT, RECEIVER_QUEUE};
+use crate::{PRESENCE_KEPT, RECEIVER_QUEUE};
 
 /// A node's connection to what it shares with the others.
 pub struct RedisHub {
@@ -60,7 +64,8 @@ pub struct RedisHub {
     seen_again: SeenAgain,
     unsettled: Unsettled,
     lease: Duration,
-    log: LogBounds,
+    takes: Gathering<Taker>,
+    publishes: Gathering<Publisher>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -99,6 +104,14 @@ impl RedisHub {
         );
         tasks.spawn(subscriptions.run(stop.clone()));
         tasks.close();
+        let takes = Gathering::new(Taker(Arc::clone(&link)), tasks.clone());
+        let order = Publisher {
+            link: Arc::clone(&link),
+            keys: keys.clone(),
+            log: options.log,
+            sharded,
+        };
+        let publishes = Gathering::new(order, tasks.clone());
 
         let hub = Self {
             link,
@@ -110,7 +123,8 @@ impl RedisHub {
             seen_again: SeenAgain::default(),
             unsettled: Unsettled::default(),
             lease: options.lease,
-            log: options.log,
+            takes,
+            publishes,
             tasks,
             stop,
         };

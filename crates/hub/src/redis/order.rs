@@ -1,5 +1,7 @@
 //! The order of each organization's events, and the logs of its rooms.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use fred::interfaces::{HashesInterface, StreamsInterface};
 use fred::types::Value;
@@ -10,52 +12,93 @@ use switchboard_messaging::hub::{
 };
 use switchboard_protocol::OrganizationId;
 
+use super::gather::Together;
+use super::keys::Keys;
+use super::link::Link;
 use super::{RedisHub, kept};
+use crate::LogBounds;
 
 /// An entry of a room's log: its id, and its fields.
 type Entry = (String, Vec<(String, String)>);
 
-impl RedisHub {
-    /// Publishes an event in the organization's order.
-    pub(super) async fn publish_ordered(&self, event: &BusEvent) -> HubResult<Published> {
-        let channel = &event.channel;
-        let encoded = serde_json::to_string(event)
-            .map_err(|error| HubError(format!("event cannot be encoded: {error}")))?;
-        let keys = vec![
-            self.keys.order(&channel.organization),
-            self.keys.room(channel),
-            self.keys.log(channel),
-            self.keys.early(channel),
-        ];
-        let command = if self.bus.sharded {
-            "SPUBLISH"
-        } else {
-            "PUBLISH"
-        };
-        let args: Vec<Value> = vec![
+/// An event that is to be published in order.
+#[derive(Debug)]
+pub(super) struct Posted {
+    channel: Channel,
+    encoded: String,
+    rev: Option<i64>,
+}
+
+/// Publishes events of one organization, each in the order in which they came.
+pub(super) struct Publisher {
+    pub(super) link: Arc<Link>,
+    pub(super) keys: Keys,
+    pub(super) log: LogBounds,
+    pub(super) sharded: bool,
+}
+
+#[async_trait]
+impl Together for Publisher {
+    type Item = Posted;
+    type Answer = Published;
+
+    async fn ask(
+        &self,
+        organization: &OrganizationId,
+        events: Vec<Posted>,
+    ) -> HubResult<Vec<Published>> {
+        let command = if self.sharded { "SPUBLISH" } else { "PUBLISH" };
+        let mut keys = vec![self.keys.order(organization)];
+        let mut args: Vec<Value> = vec![
             command.into(),
-            self.keys.bus(channel).into(),
-            encoded.into(),
-            event
-                .rev
-                .map_or_else(String::new, |rev| rev.to_string())
-                .into(),
             new_epoch().0.into(),
             self.log.length.to_string().into(),
             self.log.ttl_ms.into(),
             kept().into(),
         ];
-        let script = &self.link.scripts.publish;
-        let reply: Vec<String> = self.link.call(script, keys, args).await?;
-        let words: Vec<&str> = reply.iter().map(String::as_str).collect();
-        match *words {
-            ["out", epoch, offset] => Ok(Published::Out(Some(position(epoch, offset)?))),
-            ["early", rev] => Ok(Published::Early {
-                after: number(rev)?,
-            }),
-            ["known"] => Ok(Published::Known),
-            _ => Err(unreadable()),
+        for Posted {
+            channel,
+            encoded,
+            rev,
+        } in events
+        {
+            keys.push(self.keys.room(&channel));
+            keys.push(self.keys.log(&channel));
+            keys.push(self.keys.early(&channel));
+            args.push(self.keys.bus(&channel).into());
+            args.push(encoded.into());
+            args.push(rev.map_or_else(String::new, |rev| rev.to_string()).into());
         }
+        let script = &self.link.scripts.publish;
+        let replies: Vec<Vec<String>> = self.link.call(script, keys, args).await?;
+        replies.iter().map(|reply| published(reply)).collect()
+    }
+}
+
+fn published(reply: &[String]) -> HubResult<Published> {
+    let words: Vec<&str> = reply.iter().map(String::as_str).collect();
+    match *words {
+        ["out", epoch, offset] => Ok(Published::Out(Some(position(epoch, offset)?))),
+        ["early", rev] => Ok(Published::Early {
+            after: number(rev)?,
+        }),
+        ["known"] => Ok(Published::Known),
+        _ => Err(unreadable()),
+    }
+}
+
+impl RedisHub {
+    /// Publishes an event in the organization's order.
+    pub(super) async fn publish_ordered(&self, event: &BusEvent) -> HubResult<Published> {
+        let encoded = serde_json::to_string(event)
+            .map_err(|error| HubError(format!("event cannot be encoded: {error}")))?;
+        let posted = Posted {
+            channel: event.channel.clone(),
+            encoded,
+            rev: event.rev,
+        };
+        let organization = &event.channel.organization;
+        self.publishes.submit(organization, posted).await
     }
 
     /// What one room's log has after an offset; `None` for a room of another epoch.

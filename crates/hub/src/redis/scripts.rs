@@ -4,7 +4,7 @@ use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::LuaInterface;
 use fred::types::scripts::Script;
-use fred::types::{FromValue, Value};
+use fred::types::{FromValue, Key, Value};
 
 /// Every script of the hub.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Scripts {
 pub(super) async fn call<T: FromValue>(
     client: &Client,
     script: &Script,
-    keys: Vec<String>,
+    keys: Vec<Key>,
     args: Vec<Value>,
 ) -> Result<T, Error> {
     let answer = client

@@ -31,7 +31,7 @@ pub(crate) trait Harness {
     fn log(&self) -> LogBounds {
         LogBounds {
             length: 20,
-            ttl_ms: 500,
+            ttl_ms: 1_500,
         }
     }
 
