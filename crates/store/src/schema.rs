@@ -15,10 +15,14 @@ use crate::{Backend, postgres, sqlite};
 /// processes that migrate would wait for each other.
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrator = sqlx::migrate!("../../migrations/postgres");
-    migrator.set_locking(false);
+    migrator.set_locking(false).set_ignore_missing(true);
     migrator
 });
-static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("../../migrations/sqlite");
+    migrator.set_ignore_missing(true);
+    migrator
+});
 
 /// How a database's schema compares with what this binary was built for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +37,8 @@ pub enum SchemaState {
     Newer(Vec<String>),
 }
 
-/// Applies all pending migrations under a lock that makes other processes wait; their names.
+/// Applies all pending migrations under a lock that makes other processes wait; their names. To a newer
+/// schema nothing is done: the binary can use it, and this may be the way back from an upgrade.
 pub async fn migrate(url: &str) -> StoreResult<Vec<String>> {
     let before = pending(url).await?;
     match Backend::of(url)? {
@@ -104,7 +109,7 @@ pub async fn schema_state(url: &str) -> StoreResult<SchemaState> {
 fn migrator(backend: Backend) -> &'static Migrator {
     match backend {
         Backend::Postgres => LazyLock::force(&POSTGRES),
-        Backend::Sqlite => &SQLITE,
+        Backend::Sqlite => LazyLock::force(&SQLITE),
     }
 }
 

@@ -66,12 +66,11 @@ async fn a_newer_database_names_what_is_unknown(world: World) {
              where version = 1",
         )
         .await;
-    let newer = vec!["9999_from_the_future".to_owned()];
-    assert_eq!(
-        schema_state(&world.url).await.unwrap(),
-        SchemaState::Newer(newer)
-    );
-    migrate(&world.url).await.unwrap_err();
+    let newer = SchemaState::Newer(vec!["9999_from_the_future".to_owned()]);
+    assert_eq!(schema_state(&world.url).await.unwrap(), newer);
+    // The way back from an upgrade begins with it.
+    assert_eq!(migrate(&world.url).await.unwrap(), [] as [String; 0]);
+    assert_eq!(schema_state(&world.url).await.unwrap(), newer);
 }
 
 async fn migrating_at_once_is_safe(world: World) {
