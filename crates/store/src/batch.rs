@@ -15,6 +15,7 @@ use crate::conversations;
 use crate::database::{Database, Session, Statement};
 use crate::failure::{Failure, nonsense};
 use crate::group_commit::{Commit, Fate, Locks};
+use crate::growth::Stored;
 use crate::plan::{Fact, Head, Outcome, Planned, plan};
 use crate::retry::retried;
 use crate::rows::{MessageRow, message_columns, objects};
@@ -32,6 +33,7 @@ pub(crate) struct Appender {
     pub(crate) guard: Guard,
     /// How long a statement may take, and so wait for a lock.
     pub(crate) statement_timeout: Duration,
+    pub(crate) stored: Stored,
 }
 
 #[async_trait]
@@ -40,6 +42,8 @@ impl Commit for Appender {
     type Output = Appended;
     type Lane = OrganizationId;
     type Row = ConversationId;
+
+    const OPERATION: &'static str = "commit";
 
     fn lane(item: &NewMessage) -> OrganizationId {
         item.sender.organization.clone()
@@ -50,7 +54,9 @@ impl Commit for Appender {
     }
 
     async fn commit(&self, items: &[NewMessage], locks: Locks) -> StoreResult<Vec<Fate<Appended>>> {
-        self.guard.run(self.append(items, locks)).await
+        let fates = self.guard.run(self.append(items, locks)).await?;
+        self.stored.add(fates.len());
+        Ok(fates)
     }
 }
 
@@ -87,6 +93,7 @@ async fn append(
     items: &[NewMessage],
     wait: Option<Duration>,
 ) -> Result<Vec<Fate<Appended>>, Failure> {
+    metrics::histogram!("switchboard_store_batch_size").record(items.len() as f64);
     let mut session = database.transaction_with(wait).await?;
     // The lock first: whatever is read after it stays true until the commit.
     let (heads, held) = match wait {
@@ -96,8 +103,7 @@ async fn append(
     let free = without(items, &held);
     let facts = facts(&mut session, &free).await?;
     let plan = plan(&free, heads, &facts);
-    insert(&mut session, &plan.inserts).await?;
-    move_heads(&mut session, &plan.heads).await?;
+    write(&mut session, &plan.inserts, &plan.heads).await?;
     let answers = answers(&mut session, &free, &plan.outcomes, &plan.inserts).await?;
     session.commit().await?;
     metrics::counter!("switchboard_messages_stored_total").increment(plan.inserts.len() as u64);
@@ -217,19 +223,15 @@ async fn facts(session: &mut Session, items: &[NewMessage]) -> Result<Vec<Fact>,
     objects(rows)
 }
 
-async fn insert(session: &mut Session, planned: &[Planned]) -> Result<(), Failure> {
+/// Messages, and where their conversations stand now.
+async fn write(session: &mut Session, planned: &[Planned], heads: &[Head]) -> Result<(), Failure> {
     match session {
         _ if planned.is_empty() => Ok(()),
-        Session::Postgres(held) => postgres::insert(held, planned).await,
-        Session::Sqlite(held) => sqlite::insert(held, planned).await,
-    }
-}
-
-async fn move_heads(session: &mut Session, heads: &[Head]) -> Result<(), Failure> {
-    match session {
-        _ if heads.is_empty() => Ok(()),
-        Session::Postgres(held) => postgres::move_heads(held, heads).await,
-        Session::Sqlite(held) => sqlite::move_heads(held, heads).await,
+        Session::Postgres(held) => postgres::write(held, planned, heads).await,
+        Session::Sqlite(held) => {
+            sqlite::insert(held, planned).await?;
+            sqlite::move_heads(held, heads).await
+        }
     }
 }
 

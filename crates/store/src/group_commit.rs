@@ -55,6 +55,9 @@ pub(crate) trait Commit: Send + Sync + 'static {
     /// What is locked to store an item.
     type Row: Copy + Eq + Hash + Send + Sync + 'static;
 
+    /// What a commit is called in the metrics.
+    const OPERATION: &'static str;
+
     fn lane(item: &Self::Item) -> Self::Lane;
 
     fn row(item: &Self::Item) -> Self::Row;
@@ -212,7 +215,6 @@ impl<C: Commit> Shared<C> {
             .into_iter()
             .map(|waiting| (waiting.item, waiting.answer))
             .unzip();
-        metrics::histogram!("switchboard_store_batch_size").record(items.len() as f64);
         let fates = match self.once(&items, locks).await {
             Ok(fates) => fates,
             // Something is wrong with one of them; its neighbours must not suffer for it.
@@ -262,7 +264,7 @@ impl<C: Commit> Shared<C> {
         let fates = tokio::time::timeout(self.deadline, committing)
             .await
             .unwrap_or_else(|_| Err(unavailable("the commit took too long")));
-        metrics::histogram!("switchboard_store_duration_seconds", "operation" => "commit")
+        metrics::histogram!("switchboard_store_duration_seconds", "operation" => C::OPERATION)
             .record(begun.elapsed().as_secs_f64());
         fates
     }

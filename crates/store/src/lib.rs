@@ -9,7 +9,7 @@
 //! `seq` and `rev` have no gap because whoever wants the next one locks the conversation's row
 //! first, and reads whatever it decides on after that, in another statement. Sends are decided by
 //! a pure function (`plan`) for a whole batch at once: while one batch commits, the next one
-//! gathers (`group_commit`), so that a commit's `fsync` is shared and nothing waits on purpose.
+//! gathers (`group_commit`; watermarks the same way in `marks`), so that a commit's `fsync` is shared and nothing waits on purpose.
 //! Organizations have turns (`fair_queue`), and a conversation that somebody else has locked holds
 //! up nobody but those who send to it (`group_commit::asides`).
 //!
@@ -33,6 +33,8 @@ mod database;
 mod failure;
 mod fair_queue;
 mod group_commit;
+mod growth;
+mod marks;
 mod messages;
 mod plan;
 mod postgres;

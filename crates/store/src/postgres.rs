@@ -22,6 +22,9 @@ pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection that somebody gave back may take to say that it is ready again. The pool
 /// itself would wait for ever, with a place of the pool taken.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A connection that nobody used for this long is asked whether it is still there before it is used: no
+/// database goes away and comes back faster.
+const ASKED_WHEN_IDLE_FOR: Duration = Duration::from_millis(100);
 /// How long a node that was frozen in the middle of a transaction may keep others from a
 /// conversation.
 const IDLE_IN_TRANSACTION: &str = "10s";
@@ -39,16 +42,29 @@ pub(crate) fn open(options: &Options) -> StoreResult<PgPool> {
     let connect = connect_options(&options.url)?.options([
         ("statement_timeout", timeout.as_str()),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+        ("plan_cache_mode", crate::growth::PLANS),
     ]);
     Ok(PgPoolOptions::new()
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // The pool would ask before every use: as many round trips as there are statements.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                let is_fresh = meta.idle_for < ASKED_WHEN_IDLE_FOR;
+                if is_fresh {
+                    Ok(true)
+                } else {
+                    is_ready(connection).await
+                }
+            })
+        })
         .after_release(|connection, _| Box::pin(is_ready(connection)))
         .connect_lazy_with(connect))
 }
 
-/// Whether a connection that was given back, perhaps in the middle of a statement, may be used
-/// again. After an error it is closed without a goodbye.
+/// Whether a connection that was not used for a while, or was given back, perhaps in the middle of a
+/// statement, may be used. After an error it is closed without a goodbye.
 async fn is_ready(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     tokio::time::timeout(RELEASE_TIMEOUT, connection.ping())
         .await
@@ -90,19 +106,28 @@ pub(crate) fn bind(args: Vec<Arg>) -> Result<PgArguments, sqlx::Error> {
     Ok(bound)
 }
 
+/// Each of these is found by its key, and its organization is compared afterwards. `limit 1`, and no
+/// other column to look for, say so to the planner: it plans for tables as they were when a connection
+/// first asked, and with empty ones takes any index that begins with the organization, which costs as
+/// much as a sender has messages.
 const FACTS: &str = "\
 select m.role, d.id as duplicate, r.id as replied, r.thread_root_id as replied_root
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[]) with ordinality
      as i (conversation_id, organization_id, sender_id, client_message_id, reply_to, n)
-left join members m
-       on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
-      and m.organization_id = i.organization_id and m.left_at is null
-left join messages d
-       on d.conversation_id = i.conversation_id and d.sender_id = i.sender_id
-      and d.client_message_id = i.client_message_id and d.organization_id = i.organization_id
-left join messages r
-       on r.id = i.reply_to and r.conversation_id = i.conversation_id
-      and r.organization_id = i.organization_id
+left join lateral (
+       select role, organization_id from members
+       where conversation_id = i.conversation_id and user_id = i.sender_id
+       and left_at is null limit 1) m
+       on m.organization_id = i.organization_id
+left join lateral (
+       select id, organization_id from messages
+       where conversation_id = i.conversation_id and sender_id = i.sender_id
+       and client_message_id = i.client_message_id limit 1) d
+       on d.organization_id = i.organization_id
+left join lateral (
+       select id, thread_root_id, conversation_id, organization_id from messages
+       where id = i.reply_to limit 1) r
+       on r.conversation_id = i.conversation_id and r.organization_id = i.organization_id
 order by i.n";
 
 /// What the rules need to know of each item, in the items' order.
@@ -137,7 +162,15 @@ pub(crate) async fn facts(
     Ok(rows)
 }
 
-const INSERT: &str = "\
+/// Messages, and where their conversations stand now: one round trip for both.
+const WRITE: &str = "\
+with moved as (
+  update conversations
+  set last_seq = h.last_seq, rev = h.rev, message_count = h.message_count,
+      last_message_at = h.at, activity_at = h.at
+  from unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[])
+       as h (id, last_seq, rev, message_count, at)
+  where conversations.id = h.id)
 insert into messages (id, organization_id, conversation_id, seq, rev, created_rev, sender_id,
                       type, content, reply_to, thread_root_id, metadata, client_message_id,
                       created_at, sender_socket, search)
@@ -150,20 +183,27 @@ from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::
      as i (id, organization_id, conversation_id, seq, rev, sender_id, type, content, reply_to,
            thread_root_id, metadata, client_message_id, created_at, sender_socket, search)";
 
-/// Inserts all of these messages with one statement.
-pub(crate) async fn insert(
+/// Inserts all of these messages, and moves the heads of their conversations, with one statement.
+pub(crate) async fn write(
     connection: &mut PgConnection,
     planned: &[Planned],
+    heads: &[Head],
 ) -> Result<(), Failure> {
-    fn column<'p, T>(planned: &'p [Planned], of: impl Fn(&'p Planned) -> T) -> Vec<T> {
+    fn column<'p, P, T>(planned: &'p [P], of: impl Fn(&'p P) -> T) -> Vec<T> {
         planned.iter().map(of).collect()
     }
-    let created_at = planned
-        .iter()
-        .map(|p| moment(p.message.created_at))
+    let unencodable = |error: time::error::ComponentRange| sqlx::Error::Encode(error.into());
+    let created_at = planned.iter().map(|p| moment(p.message.created_at));
+    let created_at = created_at
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query(INSERT)
+        .map_err(unencodable)?;
+    let last_at = heads
+        .iter()
+        .map(|h| h.last_message_at.map(moment).transpose());
+    let last_at = last_at
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unencodable)?;
+    sqlx::query(WRITE)
         .bind(column(planned, |p| p.message.id.0))
         .bind(column(planned, |p| p.organization.as_str()))
         .bind(column(planned, |p| p.message.conversation_id.0))
@@ -179,45 +219,11 @@ pub(crate) async fn insert(
         .bind(created_at)
         .bind(column(planned, |p| p.socket.as_deref()))
         .bind(column(planned, |p| vector(&p.message)))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-const MOVE_HEADS: &str = "\
-update conversations
-set last_seq = i.last_seq, rev = i.rev, message_count = i.message_count,
-    last_message_at = i.at, activity_at = i.at
-from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[])
-     as i (id, last_seq, rev, message_count, at)
-where conversations.id = i.id";
-
-/// Writes where these conversations stand now.
-pub(crate) async fn move_heads(
-    connection: &mut PgConnection,
-    heads: &[Head],
-) -> Result<(), Failure> {
-    let at = heads
-        .iter()
-        .map(|head| head.last_message_at.map(moment).transpose())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query(MOVE_HEADS)
-        .bind(
-            heads
-                .iter()
-                .map(|head| head.conversation.0)
-                .collect::<Vec<_>>(),
-        )
-        .bind(heads.iter().map(|head| head.last_seq).collect::<Vec<_>>())
-        .bind(heads.iter().map(|head| head.rev).collect::<Vec<_>>())
-        .bind(
-            heads
-                .iter()
-                .map(|head| head.message_count)
-                .collect::<Vec<_>>(),
-        )
-        .bind(at)
+        .bind(column(heads, |h| h.conversation.0))
+        .bind(column(heads, |h| h.last_seq))
+        .bind(column(heads, |h| h.rev))
+        .bind(column(heads, |h| h.message_count))
+        .bind(last_at)
         .execute(connection)
         .await?;
     Ok(())

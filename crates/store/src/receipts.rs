@@ -9,7 +9,7 @@ use crate::rows::unread_count;
 use crate::values::args;
 
 #[derive(FromRow)]
-struct MarksRow {
+pub(crate) struct MarksRow {
     delivered_seq: i64,
     read_seq: i64,
     unread_count: i64,
@@ -23,9 +23,10 @@ macro_rules! member_count {
          as member_count"
     };
 }
+pub(crate) use member_count;
 
 impl MarksRow {
-    fn advanced(self, moved: bool) -> Advanced {
+    pub(crate) fn advanced(self, moved: bool) -> Advanced {
         Advanced {
             delivered_seq: self.delivered_seq,
             read_seq: self.read_seq,
@@ -66,6 +67,17 @@ const READ: Statement = Statement::both(concat!(
 
 pub(crate) async fn advance(database: &Database, advance: &Advance) -> Result<Advanced, Failure> {
     let mut session = database.write().await?;
+    match move_forward(&mut session, advance).await? {
+        Some(moved) => Ok(moved),
+        None => stay(&mut session, advance).await,
+    }
+}
+
+/// Moves a watermark; nothing when it cannot be moved.
+pub(crate) async fn move_forward(
+    session: &mut Session,
+    advance: &Advance,
+) -> Result<Option<Advanced>, Failure> {
     let Viewer { organization, user } = &advance.viewer;
     let statement = match advance.kind {
         ReceiptKind::Delivered => &DELIVERED,
@@ -78,10 +90,8 @@ pub(crate) async fn advance(database: &Database, advance: &Advance) -> Result<Ad
         advance.up_to_seq,
         advance.at
     ];
-    match session.first::<MarksRow>(statement, args).await? {
-        Some(row) => Ok(row.advanced(true)),
-        None => stay(&mut session, advance).await,
-    }
+    let row: Option<MarksRow> = session.first(statement, args).await?;
+    Ok(row.map(|row| row.advanced(true)))
 }
 
 #[derive(FromRow)]

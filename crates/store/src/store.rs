@@ -28,10 +28,12 @@ use crate::batch::Appender;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::group_commit::GroupCommit;
+use crate::growth::Stored;
+use crate::marks::Marker;
 use crate::retry::retried;
 use crate::{
-    altering, amend, conversations, messages, presence, reactions, receipts, revocations, search,
-    several, statistics, sync, unread,
+    altering, amend, conversations, growth, messages, presence, reactions, receipts, revocations,
+    search, several, statistics, sync, unread,
 };
 
 /// A [`Store`] over either database.
@@ -39,6 +41,7 @@ use crate::{
 pub(crate) struct SqlStore {
     database: Database,
     appends: GroupCommit<Appender>,
+    marks: GroupCommit<Marker>,
     guard: Guard,
     prober: TaskTracker,
     stop: CancellationToken,
@@ -59,15 +62,25 @@ impl SqlStore {
             let (database, guard) = (database.clone(), guard.clone());
             prober.spawn(crate::prober::run(database, circuit, guard, stop.clone()));
         }
+        let stored = Stored::default();
+        if let Database::Postgres(pool) = &database {
+            prober.spawn(growth::watch(pool.clone(), stored.clone(), stop.clone()));
+        }
         prober.close();
         let appender = Arc::new(Appender {
             database: database.clone(),
             guard: guard.clone(),
             statement_timeout: deadline,
+            stored,
+        });
+        let marker = Arc::new(Marker {
+            database: database.clone(),
+            guard: guard.clone(),
         });
         Self {
             // The guard's deadline comes first, and tells the circuit.
             appends: GroupCommit::start(appender, deadline * 2, asides),
+            marks: GroupCommit::start(marker, deadline * 2, asides),
             database,
             guard,
             prober,
@@ -363,6 +376,11 @@ impl Store for SqlStore {
     }
 
     async fn advance(&self, advance: Advance) -> StoreResult<Advanced> {
+        let together = self.marks.submit(advance.clone());
+        let together = measured("advance", self.guard.wait(together)).await?;
+        if let Some(advanced) = together {
+            return Ok(advanced);
+        }
         let work = retried(|| receipts::advance(&self.database, &advance));
         self.timed("advance", work).await
     }
@@ -440,6 +458,7 @@ impl Store for SqlStore {
         self.stop.cancel();
         self.prober.wait().await;
         self.appends.close().await;
+        self.marks.close().await;
         self.database.close().await;
     }
 }

@@ -49,6 +49,8 @@ impl Commit for Recorder {
     type Lane = u32;
     type Row = u32;
 
+    const OPERATION: &'static str = "commit";
+
     fn lane(item: &u32) -> u32 {
         item / LANE
     }

@@ -12,6 +12,7 @@ mod appending;
 mod changing;
 mod conversations;
 mod failing;
+mod growing;
 mod listing;
 mod makers;
 mod many_nodes;

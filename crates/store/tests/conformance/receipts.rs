@@ -1,5 +1,6 @@
 //! Watermarks.
 
+use sqlx::{Connection, PgConnection};
 use switchboard_messaging::store::ReceiptKind::{Delivered, Read};
 use switchboard_messaging::store::{Advanced, Refusal};
 use switchboard_protocol::Member;
@@ -17,6 +18,7 @@ on_both_databases!(
     receipts_are_refused,
     receipts_take_no_rev,
     one_of_several_devices_moves_a_watermark,
+    receipts_that_come_together_come_to_what_they_would_alone,
 );
 
 fn marks(delivered_seq: i64, read_seq: i64, unread_count: i64, moved: bool) -> Advanced {
@@ -162,4 +164,62 @@ async fn one_of_several_devices_moves_a_watermark(world: World) {
     let marked = futures_util::future::join_all(marked).await;
     let moved = marked.iter().filter(|mark| mark.as_ref().unwrap().moved);
     assert_eq!(moved.count(), 1);
+}
+
+async fn receipts_that_come_together_come_to_what_they_would_alone(world: World) {
+    let names: Vec<String> = (0..60).map(|n| format!("u{n}")).collect();
+    let others: Vec<&str> = names.iter().map(String::as_str).collect();
+    let to = world.group("ann", &others).await;
+    for text in ["one", "two", "three"] {
+        world.say("ann", to, text).await;
+    }
+    world.say("u5", to, "four").await;
+    world.remove("u7", to).await;
+    let asked = |n: usize| {
+        let kind = if n.is_multiple_of(2) { Read } else { Delivered };
+        (kind, (n % 6) as i64)
+    };
+    let marking = (0..60).map(|n| {
+        let (kind, up_to) = asked(n);
+        world.mark(kind, &names[n], to, up_to)
+    });
+    let marked = futures_util::future::join_all(marking).await;
+    for (n, result) in marked.into_iter().enumerate() {
+        match asked(n) {
+            _ if n == 7 => assert_eq!(refusal(result), Refusal::NotMember),
+            (_, 5) if n != 7 => assert_eq!(refusal(result), Refusal::BeyondLast(4)),
+            (kind, up_to) => {
+                let read = if kind == Read { up_to } else { 0 };
+                let own = i64::from(n == 5 && read < 4);
+                let result = result.unwrap();
+                let expected = Advanced {
+                    member_count: result.member_count,
+                    ..marks(up_to, read, 4 - read - own, up_to > 0)
+                };
+                assert_eq!(result, expected, "u{n}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_member_whom_somebody_has_locked_does_not_hold_up_others() {
+    let world = World::on_postgres().await;
+    let to = world.group("ann", &["ben", "cid", "dan"]).await;
+    world.say("ann", to, "one").await;
+    let mut other = PgConnection::connect(&world.url).await.unwrap();
+    let lock = "begin; select 1 from members where user_id = 'cid' for update";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+
+    let mut held = Box::pin(world.mark(Read, "cid", to, 1));
+    let others = ["ben", "dan"].map(|name| world.mark(Read, name, to, 1));
+    let others = futures_util::future::join_all(others);
+    let soon = std::time::Duration::from_secs(3);
+    let free = tokio::select! {
+        _ = &mut held => panic!("nobody gave the member back"),
+        free = tokio::time::timeout(soon, others) => free.expect("they need not wait"),
+    };
+    assert!(free.into_iter().all(|result| result.unwrap().moved));
+    sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
+    assert!(held.await.unwrap().moved);
 }
