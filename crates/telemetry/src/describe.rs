@@ -167,6 +167,12 @@ pub const METRICS: &[MetricInfo] = &[
         "Holes in a conversation's sequence that were filled from the database.",
     ),
     counter(
+        names::BUS_LAGGED_TOTAL,
+        &[],
+        "Events of other nodes that came faster than this node took them; they are read from the \
+         database instead.",
+    ),
+    counter(
         names::DUPLICATES_DROPPED_TOTAL,
         &[],
         "Events from other nodes that had been delivered before.",

@@ -34,6 +34,8 @@ pub const SLOW_CONSUMERS_TOTAL: &str = "switchboard_slow_consumers_total";
 pub const RECOVERIES_TOTAL: &str = "switchboard_recoveries_total";
 /// Counter: holes filled from the database.
 pub const GAPS_REPAIRED_TOTAL: &str = "switchboard_gaps_repaired_total";
+/// Counter: events of other nodes that came faster than they were taken, and are read from the database.
+pub const BUS_LAGGED_TOTAL: &str = "switchboard_bus_lagged_total";
 /// Counter: events that had been delivered before.
 pub const DUPLICATES_DROPPED_TOTAL: &str = "switchboard_duplicates_dropped_total";
 /// Counter: users of whom other unread counts were noted than the database has.
