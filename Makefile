@@ -78,6 +78,13 @@ conformance: ## Run the official protocol suites, fetched from the network; JS=1
 bench-runtime: ## Measure the Socket.IO runtime beside its rivals; options as ARGS="--quick"
 	@bench/runtime/run.sh $(ARGS)
 
+.PHONY: bench
+bench: ## Count the instructions of the hot path and compare them with those kept; ARGS=--update keeps the new ones
+	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+	@scripts/setup.sh test
+	@cargo build --release --workspace --example hot_path
+	@node bench/instructions/run.mjs --binary $(TARGET)/release/examples/hot_path $(ARGS)
+
 .PHONY: bench-latency
 bench-latency: ## Measure what the order of events adds to a bare PUBLISH of Redis
 	@scripts/setup.sh test

@@ -4,6 +4,8 @@
 //! noted which conversations it was. A moment later the sockets in their rooms are looked at, and for
 //! all their users together the store is asked once and the hub once. So a message to 1,000 members
 //! costs each node one reading, however many of them are there, and many messages in a moment no more.
+//! A conversation in which much is said is told of again only after a longer while: else its counts would
+//! be as many events as its messages, and each of its users' own.
 
 mod check;
 mod counts;
@@ -18,7 +20,7 @@ use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{BusEvent, Room};
 use switchboard_protocol::{ConversationId, OrganizationId, UserId};
 use tokio::sync::Notify;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +30,9 @@ use crate::rooms::{Outlet, Rooms};
 
 /// Organizations that are counted for at the same time.
 const AT_ONCE: usize = 8;
+
+/// A conversation is told of again after so many windows.
+const PACE: u32 = 4;
 
 /// What has changed in one organization.
 type Changed = HashMap<ConversationId, Touched>;
@@ -152,8 +157,23 @@ impl Unread {
         self.0.wake.notify_one();
     }
 
-    fn take(&self) -> HashMap<OrganizationId, Changed> {
-        std::mem::take(&mut *self.changed())
+    /// What is to be told now: all but what was `told` a short while ago, which stays.
+    fn take(&self, told: &Told) -> HashMap<OrganizationId, Changed> {
+        let mut due = HashMap::new();
+        self.changed().retain(|organization, changed| {
+            let of_organization = told.0.get(organization);
+            let waits = |id: &ConversationId| of_organization.is_some_and(|at| at.contains_key(id));
+            let now: Changed = changed.extract_if(|id, _| !waits(id)).collect();
+            if !now.is_empty() {
+                due.insert(organization.clone(), now);
+            }
+            !changed.is_empty()
+        });
+        due
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changed().is_empty()
     }
 
     fn changed(&self) -> MutexGuard<'_, HashMap<OrganizationId, Changed>> {
@@ -161,6 +181,27 @@ impl Unread {
             .changed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which conversations were told of a short while ago, and when.
+#[derive(Debug, Default)]
+struct Told(HashMap<OrganizationId, HashMap<ConversationId, Instant>>);
+
+impl Told {
+    fn add(&mut self, changed: &HashMap<OrganizationId, Changed>, now: Instant) {
+        for (organization, changed) in changed {
+            let of_organization = self.0.entry(organization.clone()).or_default();
+            of_organization.extend(changed.keys().map(|id| (*id, now)));
+        }
+    }
+
+    /// Forgets what was told before.
+    fn forget(&mut self, before: Instant) {
+        self.0.retain(|_, at| {
+            at.retain(|_, at| *at > before);
+            !at.is_empty()
+        });
     }
 }
 
@@ -199,14 +240,23 @@ impl Counting {
         tasks.spawn(self.run(pace, stop.clone()));
     }
 
-    /// Runs until `stop`: what changed is told after `window`, and what is noted of some users is
-    /// compared with the store every `check`.
+    /// Runs until `stop`: what changed is told after `window`, or after a few if it was told just before,
+    /// and what is noted of some users is compared with the store every `check`.
     async fn run(self, (window, check): (Duration, Duration), stop: CancellationToken) {
         let telling = async {
+            let mut told = Told::default();
             loop {
-                self.outlet.unread.0.wake.notified().await;
+                if self.outlet.unread.is_empty() {
+                    self.outlet.unread.0.wake.notified().await;
+                }
                 tokio::time::sleep(window).await;
-                self.tell_changed().await;
+                let now = Instant::now();
+                if let Some(before) = now.checked_sub(window * PACE) {
+                    told.forget(before);
+                }
+                let due = self.outlet.unread.take(&told);
+                told.add(&due, now);
+                self.tell_changed(due).await;
             }
         };
         let checking = async {
@@ -221,8 +271,8 @@ impl Counting {
         stop.run_until_cancelled(both).await;
     }
 
-    async fn tell_changed(&self) {
-        let changed = futures_util::stream::iter(self.outlet.unread.take());
+    async fn tell_changed(&self, changed: HashMap<OrganizationId, Changed>) {
+        let changed = futures_util::stream::iter(changed);
         let telling = changed.map(|(organization, changed)| async move {
             self.tell(&organization, &changed).await;
         });
@@ -232,6 +282,10 @@ impl Counting {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use switchboard_messaging::clock::{CountingIds, Ids as _};
+
     use super::*;
 
     fn user(name: &str) -> UserId {
@@ -247,6 +301,45 @@ mod tests {
         assert!(!touched.concerns(&user("ann")) && touched.concerns(&user("ben")));
         touched.said_by(user("ben"));
         assert!(touched.concerns(&user("ann")) && touched.concerns(&user("ben")));
+    }
+
+    #[test]
+    fn a_conversation_that_was_told_of_waits_and_no_other_one_does() {
+        let [acme, other] = ["acme", "other"].map(|name| OrganizationId::new(name).unwrap());
+        let ids = CountingIds::default();
+        let [a, b] = [(); 2].map(|()| ConversationId(ids.next()));
+        let unread = Unread::default();
+        let touch = |organization: &OrganizationId, conversation| {
+            let mut changed = unread.changed();
+            let of_organization = changed.entry(organization.clone()).or_default();
+            let touched: &mut Touched = of_organization.entry(conversation).or_default();
+            touched.said_by(user("ann"));
+        };
+        let of = |due: HashMap<OrganizationId, Changed>| {
+            let due = due.into_iter();
+            due.flat_map(|(organization, changed)| {
+                changed
+                    .into_keys()
+                    .map(move |id| (organization.clone(), id))
+            })
+            .collect::<BTreeSet<_>>()
+        };
+        let (mut told, begun) = (Told::default(), Instant::now());
+        touch(&acme, a);
+        let due = unread.take(&told);
+        told.add(&due, begun);
+        assert_eq!(of(due), [(acme.clone(), a)].into());
+
+        for (organization, id) in [(&acme, a), (&acme, b), (&other, a)] {
+            touch(organization, id);
+        }
+        let due = of(unread.take(&told));
+        assert_eq!(due, [(acme.clone(), b), (other.clone(), a)].into());
+        assert!(unread.take(&told).is_empty() && !unread.is_empty());
+
+        told.forget(begun);
+        assert_eq!(of(unread.take(&told)), [(acme, a)].into());
+        assert!(unread.is_empty());
     }
 
     #[test]
