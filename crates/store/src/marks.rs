@@ -70,20 +70,23 @@ async fn together(
         let moved = receipts::move_forward(&mut database.write().await?, item).await?;
         return Ok(moved.into_iter().map(|moved| (*n, moved)).collect());
     }
-    if matches!(database, Database::Sqlite { .. }) {
-        let mut session = database.transaction().await?;
-        let mut all = HashMap::new();
-        for (n, item) in distinct {
-            let moved = receipts::move_forward(&mut session, item).await?;
-            all.extend(moved.map(|moved| (n, moved)));
-        }
-        session.commit().await?;
-        return Ok(all);
-    }
-    let Session::Postgres(mut held) = database.write().await? else {
-        return Ok(HashMap::new());
+    // SQLite's are cheap by themselves, and share the commit; PostgreSQL's share a statement, which
+    // commits by itself.
+    let mut session = match database {
+        Database::Sqlite { .. } => database.transaction().await?,
+        Database::Postgres(_) => database.write().await?,
     };
-    in_one_statement(&mut held, &distinct).await
+    let mut moved = HashMap::new();
+    if let Session::Postgres(held) = &mut session {
+        moved = in_one_statement(held, &distinct).await?;
+    } else {
+        for (n, item) in distinct {
+            let one = receipts::move_forward(&mut session, item).await?;
+            moved.extend(one.map(|one| (n, one)));
+        }
+    }
+    session.commit().await?;
+    Ok(moved)
 }
 
 #[derive(FromRow)]
