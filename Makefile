@@ -104,6 +104,17 @@ compare: ## Measure the gateway beside Node.js, and write a report; options as A
 	@node loadtest/compare/run.mjs --check $(ARGS)
 	@$(MAKE) web build-compare run-compare
 
+.PHONY: growth
+growth: ## Measure what more connections, rooms, members, nodes and organizations cost; options as ARGS="--quick --only nodes --out DIR"
+	@scripts/setup.sh test
+	@node loadtest/growth/run.mjs --check $(ARGS)
+	@$(MAKE) web build-growth run-growth
+
+.PHONY: bench-ack
+bench-ack: ## Measure the ack of a message beside one bare insert and commit; options as ARGS="--rounds 3 --seconds 10"
+	@scripts/setup.sh test
+	@$(MAKE) web build-growth run-bench-ack
+
 .PHONY: docs-reference
 docs-reference: ## Write the generated parts of docs and web/types anew
 	@scripts/setup.sh test
@@ -135,7 +146,7 @@ deploy-check: ## Check Dockerfile and Compose file
 .PHONY: clean
 clean: ## Remove what was built, but not ./data
 	cargo clean
-	rm -rf web/dist web/node_modules web/.test e2e/node_modules e2e/artifacts loadtest/peers/node/node_modules loadtest/compare/out
+	rm -rf web/dist web/node_modules web/.test e2e/node_modules e2e/artifacts loadtest/peers/node/node_modules loadtest/compare/out loadtest/growth/out
 
 # --- parts of the above
 
@@ -179,10 +190,27 @@ run-compare: export SOCKETIOXIDE_BIN := $(OXIDE)/release/switchboard-load-peer-s
 run-compare:
 	@node loadtest/compare/run.mjs $(ARGS)
 
-# Pure, in a second: what the comparison makes of its figures.
+.PHONY: build-growth
+build-growth: e2e/node_modules/.package-lock.json
+	@cargo build --workspace --bin switchboard-testkit
+	@cargo build --release --workspace --bin switchboard --bin switchboard-load
+
+run-growth run-bench-ack: export SWITCHBOARD_BIN := $(or $(SWITCHBOARD_BIN),$(TARGET)/release/switchboard)
+run-growth run-bench-ack: export SWITCHBOARD_TESTKIT_BIN := $(or $(SWITCHBOARD_TESTKIT_BIN),$(TESTKIT))
+run-growth run-bench-ack: export SWITCHBOARD_LOAD_BIN := $(or $(SWITCHBOARD_LOAD_BIN),$(TARGET)/release/switchboard-load)
+
+.PHONY: run-growth
+run-growth:
+	@node loadtest/growth/run.mjs $(ARGS)
+
+.PHONY: run-bench-ack
+run-bench-ack:
+	@node bench/ack/run.mjs $(ARGS)
+
+# Pure, in two seconds: what the comparison and the growth make of their figures.
 .PHONY: test-compare
 test-compare:
-	@node --test loadtest/compare/test/*.test.mjs
+	@node --test loadtest/compare/test/*.test.mjs loadtest/growth/test/*.test.mjs
 
 .PHONY: run-chaos
 run-chaos: export SWITCHBOARD_BIN := $(TARGET)/debug/switchboard

@@ -25,7 +25,7 @@ export function settingsOf(keys) {
  * @param file   the scenario's
  * @param server `{urls, pids}`
  * @param at     `{folder, secretFile, databases}`; `databases` are processes by name
- * @returns `{held, why, figures, report}`; without `report` nothing could be measured
+ * @returns `{held, why, figures, report, window}`, the last one as two moments of `performance.now()`; without `report` nothing could be measured
  */
 export async function putLoad(file, keys, server, { folder, secretFile, databases }) {
   const json = join(folder, "load.json");
@@ -40,9 +40,9 @@ export async function putLoad(file, keys, server, { folder, secretFile, database
   const report = read(json);
   if (!report) return { held: false, why: ran.said.trim().split("\n").at(-1) };
   const why = KINDS_WITH_A_LIMIT.includes(report.scenario.kind) ? tooMuch(report) : incomplete(report);
-  const used = watch.between(...window(report, begun, ran.sending));
-  const figures = { ...figuresOf(report, used), coresOfOthers: watch.coresOfOthers() };
-  return { held: why === undefined, why, figures, report };
+  const measured = window(report, begun, ran.sending);
+  const figures = { ...figuresOf(report, watch.between(...measured)), coresOfOthers: watch.coresOfOthers() };
+  return { held: why === undefined, why, figures, report, window: measured };
 }
 
 async function drive(args) {

@@ -32,7 +32,7 @@ export const STARTED_BY = {
 /**
  * Starts `nodes` processes of a side.
  * @param on `{folder, logs, secret, redis, database}`; `logs` is where what they say is added
- * @returns `{urls, pids, stop}`
+ * @returns `{urls, admins, pids, stop}`; only the gateway has an address for its `admins`
  */
 export async function startSide(side, nodes, on) {
   const started = [];
@@ -46,7 +46,7 @@ export async function startSide(side, nodes, on) {
     await stop();
     throw error;
   }
-  return { urls: started.map(({ url }) => url), pids: started.map(({ child }) => child.pid), stop };
+  return { urls: started.map(({ url }) => url), admins: started.map(({ admin }) => admin), pids: started.map(({ child }) => child.pid), stop };
 }
 
 async function migrate({ folder, database }) {

@@ -7,8 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { SIDES } from "./plan.mjs";
 
-const BEGIN = "<!-- figures: begin (written by loadtest/compare/tables.mjs) -->";
-const END = "<!-- figures: end -->";
+const MARKERS = ["<!-- figures: begin (written by loadtest/compare/tables.mjs) -->", "<!-- figures: end -->"];
 
 /** With three digits that count, or all before the point. `–` of nothing. */
 export function number(value) {
@@ -56,9 +55,10 @@ export function text({ summary, disturbance }) {
   return [...blocks, `\n${disturbanceWords(disturbance)}`].join("\n");
 }
 
-const escapeCell = (cell) => cell.replaceAll("\\", "\\\\").replaceAll("|", "\\|").replaceAll("<", "&lt;");
+export const escapeCell = (cell) => cell.replaceAll("\\", "\\\\").replaceAll("|", "\\|").replaceAll("<", "&lt;");
 
-function table(lines, left = 1) {
+/** A table of Markdown: lines of cells, the first one its heading, the first `left` columns of text. */
+export function table(lines, left = 1) {
   const row = (line) => `| ${line.map(escapeCell).join(" | ")} |`;
   const rule = `|${lines[0].map((_, at) => (at < left ? "---" : "---:")).join("|")}|`;
   return [row(lines[0]), rule, ...lines.slice(1).map(row)].join("\n");
@@ -95,11 +95,11 @@ export function markdown(result) {
   return [head.map(escapeCell).join("\n"), ...parts].join("\n\n");
 }
 
-/** `page` with the tables in place of what is between the markers. */
-export function insert(page, tables) {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`there are no lines "${BEGIN}" and "${END}"`);
-  return `${page.slice(0, begin)}${BEGIN}\n\n${tables}\n\n${page.slice(end)}`;
+/** `page` with the tables in place of what is between the two markers. */
+export function insert(page, tables, [before, after] = MARKERS) {
+  const [begin, end] = [page.indexOf(before), page.indexOf(after)];
+  if (begin < 0 || end < begin) throw new Error(`there are no lines "${before}" and "${after}"`);
+  return `${page.slice(0, begin)}${before}\n\n${tables}\n\n${page.slice(end)}`;
 }
 
 function main([result, page]) {
