@@ -50,14 +50,6 @@ pub const RESERVED: &[Reserved] = &[
             "notifications.digest_window",
         ],
     },
-    Reserved {
-        feature: "export of traces",
-        paths: &[
-            "telemetry.otlp_endpoint",
-            "telemetry.trace_sample_ratio",
-            "telemetry.service_name",
-        ],
-    },
 ];
 
 pub(crate) fn reserved_paths() -> impl Iterator<Item = &'static str> {

@@ -16,6 +16,7 @@ use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorCode, ErrorOb
 use switchboard_socketio::{
     Ack, Application, DisconnectReason, Event, Handshake, Refusal, Socket, SocketId,
 };
+use switchboard_trace::TraceContext;
 
 use crate::connection_calls::RecoveryCounts;
 use crate::connection_log::ConnectionLog;
@@ -31,7 +32,7 @@ use crate::seat::Seat;
 use crate::session::{InRooms, Refusals, Session};
 use crate::sessions::Sessions;
 use crate::watchers::Watchers;
-use crate::{GatewayOptions, presence_calls};
+use crate::{GatewayOptions, presence_calls, traces};
 
 /// What the Socket.IO runtime hands its sockets to.
 #[derive(Debug)]
@@ -244,6 +245,22 @@ impl Door {
         Ok(Handled::Done(known, outcome))
     }
 
+    async fn call_traced(
+        &self,
+        socket: Socket,
+        (opened, of_socket): (&Arc<Opened>, Option<TraceContext>),
+        event: Event,
+    ) {
+        let Some(tracer) = &self.messaging.tracer else {
+            return self.call(socket, opened, event).await;
+        };
+        let known = self.dialects.call_of(&socket, &event.name);
+        let label = known.map_or("unknown", ClientEvent::name);
+        let trace = traces::of_event(tracer, label, (opened, of_socket), &event);
+        // It is large, and would be here twice.
+        trace.run(Box::pin(self.call(socket, opened, event))).await;
+    }
+
     async fn call(&self, socket: Socket, opened: &Arc<Opened>, mut event: Event) {
         let started = Instant::now();
         let ack = event.ack.take();
@@ -276,6 +293,11 @@ impl Door {
                 self.rooms.enter_all(rooms).await;
             }
             Err(error) => {
+                let (code, is_ours) = (error.code.as_str(), error.code.http_status() >= 500);
+                switchboard_trace::failed(code, is_ours);
+                if error.code == ErrorCode::Internal {
+                    traces::log_failure(label, opened, &event);
+                }
                 let error = error.of_event(&event.name);
                 self.fail(&socket, &opened.session.refusals, &error, ack);
             }
@@ -302,9 +324,13 @@ impl Application for Door {
     type Session = Seat;
 
     async fn connect(&self, handshake: Handshake, socket: Socket) -> Result<Seat, Refusal> {
+        let trace = traces::of_handshake(&handshake);
         let seated = match self.seat_without_token(&handshake, &socket).await {
-            Ok(Some(free)) => return Ok(free),
-            Ok(None) => self.open(&handshake, &socket).await.map(Seat::taken),
+            Ok(Some(free)) => return Ok(free.in_trace(trace)),
+            Ok(None) => {
+                let opened = self.open(&handshake, &socket).await;
+                opened.map(|opened| Seat::taken(opened).in_trace(trace))
+            }
             Err(error) => Err(error),
         };
         let result = seated
@@ -332,7 +358,10 @@ impl Application for Door {
 
     async fn event(&self, socket: Socket, seat: Arc<Seat>, event: Event) {
         match seat.opened() {
-            Some(opened) => self.call(socket, opened, event).await,
+            Some(opened) => {
+                let of = (opened, seat.trace());
+                self.call_traced(socket, of, event).await;
+            }
             None => self.event_of_nobody(&socket, &seat, event).await,
         }
     }

@@ -22,6 +22,7 @@ mod rooms;
 mod seat;
 mod session;
 mod sessions;
+mod traces;
 mod unread;
 mod watchers;
 mod welcoming;
@@ -222,8 +223,13 @@ fn of_runtime(
     dialects: &dialects::Dialects,
 ) -> switchboard_socketio::Options {
     switchboard_socketio::Options {
-        // Where a token may be, and what kind of program the client is.
-        headers: vec![header::AUTHORIZATION, header::COOKIE, header::USER_AGENT],
+        // Where a token may be, what kind of program the client is, and which trace it belongs to.
+        headers: vec![
+            header::AUTHORIZATION,
+            header::COOKIE,
+            header::USER_AGENT,
+            traces::TRACEPARENT,
+        ],
         namespaces: dialects.namespaces(),
         ..options.socketio.clone()
     }

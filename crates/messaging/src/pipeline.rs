@@ -8,6 +8,8 @@ use switchboard_protocol::{
     Call, ClientEvent, ConversationId, Detail, ErrorObject, OrganizationId, UserId,
 };
 
+use switchboard_trace::{Tracer, span};
+
 use crate::access::{self, Access};
 use crate::actor::Caller;
 use crate::bridges::Bridges;
@@ -68,6 +70,8 @@ pub struct Messaging {
     pub bridges: Bridges,
     /// The tokens that are no longer believed.
     pub revocations: Revocations,
+    /// Begins the traces of events; `None`: nobody wants them.
+    pub tracer: Option<Tracer>,
 }
 
 /// The bucket of all calls of an organization. No event has that name, so whose it is called does not
@@ -153,6 +157,7 @@ impl Messaging {
         self.admit(caller, known).await?;
         let known = known.ok_or_else(|| ErrorObject::not_found("event"))?;
         // Every mistake in the payload is told at once.
+        let _span = span("decode");
         decode(known).map_err(ErrorObject::validation)
     }
 
@@ -166,6 +171,7 @@ impl Messaging {
     }
 
     async fn admit(&self, caller: &Caller, event: Option<ClientEvent>) -> Result<(), ErrorObject> {
+        let _span = span("admit");
         let viewer = caller.viewer();
         let rates = self.rates.get();
         let (bucket, rate) = match event {
@@ -212,6 +218,7 @@ impl Messaging {
     }
 
     async fn authorize(&self, caller: &Caller, call: &Call) -> Result<(), ErrorObject> {
+        let _span = span("authorize");
         match access::needed(call) {
             Access::Member(conversation) => {
                 self.must_be_member(caller.viewer(), conversation).await

@@ -365,6 +365,7 @@ impl PresenceService {
             except: except.map(str::to_owned),
             enters: None,
             at: self.inner.clock.now(),
+            trace: None,
             position: None,
         })
     }

@@ -263,6 +263,17 @@ pub const METRICS: &[MetricInfo] = &[
         &["dependency"],
         "The circuit before `redis` or `postgres`: 0 closed, all is well; 1 half-open, a probe is under way; 2 open, nobody asks it.",
     ),
+    counter(
+        names::TRACE_SPANS_EXPORTED_TOTAL,
+        &[],
+        "Spans that the receiver at `telemetry.otlp_endpoint` took.",
+    ),
+    counter(
+        names::TRACE_SPANS_DROPPED_TOTAL,
+        &["reason"],
+        "Spans that the receiver at `telemetry.otlp_endpoint` did not get: `export`, it did not take \
+         them; `queue`, too many waited for it; `closed`, the node was on the way out.",
+    ),
     gauge(
         names::BUILD_INFO,
         &["version", "commit"],

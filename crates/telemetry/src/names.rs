@@ -72,5 +72,9 @@ pub const POSTGRES_UP: &str = "switchboard_postgres_up";
 pub const DEGRADED: &str = "switchboard_degraded";
 /// Gauge `{dependency}`: 0 closed, 1 half-open, 2 open.
 pub const CIRCUIT_STATE: &str = "switchboard_circuit_state";
+/// Counter: spans that the receiver of traces took.
+pub const TRACE_SPANS_EXPORTED_TOTAL: &str = "switchboard_trace_spans_exported_total";
+/// Counter `{reason}`: spans that it did not get.
+pub const TRACE_SPANS_DROPPED_TOTAL: &str = "switchboard_trace_spans_dropped_total";
 /// Gauge `{version, commit}`: always 1.
 pub const BUILD_INFO: &str = "switchboard_build_info";

@@ -143,6 +143,7 @@ fn event(data: &str) -> BusEvent {
         except: None,
         enters: None,
         at: Timestamp::from_millis(0),
+        trace: None,
         position: None,
     }
 }

@@ -17,6 +17,7 @@ pub(crate) async fn run(
     caller: &Caller,
     input: SendMessage,
 ) -> Result<Outcome, ErrorObject> {
+    switchboard_trace::concerns(input.conversation.0, None);
     let new = NewMessage {
         id: MessageId(app.ids.next()),
         conversation: input.conversation,
@@ -34,6 +35,8 @@ pub(crate) async fn run(
 
 /// What a message that is stored comes to.
 pub(super) fn outcome(caller: &Caller, appended: Appended) -> Result<Outcome, ErrorObject> {
+    let stored = &appended.message;
+    switchboard_trace::concerns(stored.conversation_id.0, Some(stored.id.0));
     let answer = SentMessage {
         message: appended.message,
         duplicate: appended.duplicate,
