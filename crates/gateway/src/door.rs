@@ -1,4 +1,4 @@
-//! One socket's way in: token → session → calls, one after the other, each acked exactly once.
+//! One socket's way in: token → session → calls in their order, each acked exactly once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,7 @@ use switchboard_socketio::{
     Ack, Application, DisconnectReason, Event, Handshake, Refusal, Socket, SocketId,
 };
 use switchboard_trace::TraceContext;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection_calls::RecoveryCounts;
 use crate::connection_log::ConnectionLog;
@@ -211,6 +212,7 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         event: &Event,
+        turn: OwnedSemaphorePermit,
     ) -> Result<Handled, ErrorObject> {
         if let Some(answer) = self.authenticate_again(socket, opened, event).await {
             return answer.map(Handled::Answer);
@@ -237,7 +239,12 @@ impl Door {
                 return Ok(Handled::Recovered(publish::value(&answer)?, rooms));
             }
             call => {
-                let outcome = self.messaging.carry_out(caller, call).await;
+                // From there on it is the store's queue in which organizations have turns.
+                let placed = || {
+                    event.turn.pass();
+                    drop(turn);
+                };
+                let outcome = self.messaging.carry_out_in_turn(caller, call, placed).await;
                 outcome.map_err(|error| self.dialects.in_words_of(socket, &event.name, error))?
             }
         };
@@ -268,10 +275,7 @@ impl Door {
         let label = known.map_or("unknown", ClientEvent::name);
         metrics::counter!("switchboard_events_received_total", "event" => label).increment(1);
         let turn = opened.place.turn().await;
-        let handling = async {
-            turn.as_ref().map_err(ErrorObject::clone)?;
-            self.handle(&socket, opened, &event).await
-        };
+        let handling = async { self.handle(&socket, opened, &event, turn?).await };
         // Also a defect of ours gets its one answer.
         let handling = AssertUnwindSafe(handling).catch_unwind();
         let result = handling.await.unwrap_or_else(|_panic| {
@@ -364,6 +368,10 @@ impl Application for Door {
             }
             None => self.event_of_nobody(&socket, &seat, event).await,
         }
+    }
+
+    fn may_overtake(&self, socket: &Socket, event: &Event) -> bool {
+        self.dialects.call_of(socket, &event.name) == Some(ClientEvent::MessageSend)
     }
 
     async fn disconnected(&self, id: SocketId, seat: Arc<Seat>, reason: DisconnectReason) {

@@ -163,11 +163,27 @@ impl Messaging {
 
     /// The second half.
     pub async fn carry_out(&self, caller: &Caller, call: Call) -> Result<Outcome, ErrorObject> {
+        self.carry_out_in_turn(caller, call, || {}).await
+    }
+
+    /// The same for a door that carries out several calls of a caller at a time: `placed` is called once
+    /// whatever comes later cannot come before this one any more.
+    pub async fn carry_out_in_turn(
+        &self,
+        caller: &Caller,
+        call: Call,
+        placed: impl FnOnce() + Send,
+    ) -> Result<Outcome, ErrorObject> {
         // Reads are allowed or not here. Writes are judged under the row lock that they take, so
         // that a removal which commits first wins.
         self.authorize(caller, &call).await?;
         // The command or query; a command returns when its change is committed.
-        self.execute(caller, call).await
+        match call {
+            Call::SendMessage(input) => {
+                commands::send_message::run(self, caller, input, placed).await
+            }
+            call => self.execute(caller, call).await,
+        }
     }
 
     async fn admit(&self, caller: &Caller, event: Option<ClientEvent>) -> Result<(), ErrorObject> {
@@ -338,7 +354,6 @@ impl Messaging {
         call: Call,
     ) -> Result<Outcome, ErrorObject> {
         match call {
-            Call::SendMessage(input) => commands::send_message::run(self, caller, input).await,
             Call::EditMessage(input) => commands::edit_message::run(self, caller, input).await,
             Call::DeleteMessage { message } => {
                 commands::delete_message::run(self, caller, message).await

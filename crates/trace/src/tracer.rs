@@ -41,6 +41,7 @@ impl Tracer {
     /// A tracer, and the queue that its spans go to, a whole trace at a time. The queue holds so many;
     /// what comes while it is full is dropped and counted.
     pub fn new(settings: Settings, capacity: usize) -> (Self, mpsc::Receiver<Vec<FinishedSpan>>) {
+        crate::current::turn_on();
         let (queue, receiver) = mpsc::channel(capacity);
         let shared = Shared {
             settings,

@@ -1,5 +1,9 @@
 //! `message:send`: acked only once stored.
 
+use std::future::ready;
+use std::pin::pin;
+
+use futures_util::future::Either;
 use switchboard_protocol::answers::SentMessage;
 use switchboard_protocol::calls::SendMessage;
 use switchboard_protocol::server_events::MessageChanged;
@@ -12,10 +16,12 @@ use crate::pipeline::{Messaging, Outcome};
 use crate::publish;
 use crate::store::{Appended, NewMessage};
 
+/// `placed` is called once the message has its place, before whatever is sent later.
 pub(crate) async fn run(
     app: &Messaging,
     caller: &Caller,
     input: SendMessage,
+    placed: impl FnOnce() + Send,
 ) -> Result<Outcome, ErrorObject> {
     switchboard_trace::concerns(input.conversation.0, None);
     let new = NewMessage {
@@ -30,7 +36,16 @@ pub(crate) async fn run(
         client_message_id: input.client_message_id,
         at: app.clock.now(),
     };
-    outcome(caller, app.store.append(new).await?)
+    // It has its place when this has been polled once.
+    let appending = pin!(app.store.append(new));
+    let appended = match futures_util::future::select(appending, ready(())).await {
+        Either::Left((appended, _)) => appended,
+        Either::Right(((), appending)) => {
+            placed();
+            appending.await
+        }
+    };
+    outcome(caller, appended?)
 }
 
 /// What a message that is stored comes to.
