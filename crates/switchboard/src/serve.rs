@@ -4,7 +4,7 @@ pub(crate) mod connect;
 mod figures;
 mod forwarding;
 mod judging;
-mod jwks;
+pub(crate) mod jwks;
 mod keeper;
 mod origins;
 mod parts;
@@ -42,6 +42,7 @@ use crate::exit::{Done, Failure};
 use crate::keys;
 
 use forwarding::Place;
+pub(crate) use forwarding::cluster_key;
 
 /// What a running node consists of.
 struct Node {
@@ -73,7 +74,9 @@ impl Listeners {
 }
 
 pub(crate) fn run(options: &ConfigFile) -> Done {
-    let Loaded { settings, warnings } = load(options.config.as_deref())?;
+    let Loaded {
+        settings, warnings, ..
+    } = load(options.config.as_deref())?;
     let dialects = dialects::read(&settings)?;
     let logs = start_logs(&settings)?;
     for warning in &warnings {
