@@ -1,4 +1,4 @@
-//! One socket's way in: token → session → calls, one after the other, each acked exactly once.
+//! One socket's way in: token → session → calls in their order, each acked exactly once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,7 @@ use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorCode, ErrorOb
 use switchboard_socketio::{
     Ack, Application, DisconnectReason, Event, Handshake, Refusal, Socket, SocketId,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection_calls::RecoveryCounts;
 use crate::connection_log::ConnectionLog;
@@ -210,6 +211,7 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         event: &Event,
+        turn: OwnedSemaphorePermit,
     ) -> Result<Handled, ErrorObject> {
         if let Some(answer) = self.authenticate_again(socket, opened, event).await {
             return answer.map(Handled::Answer);
@@ -236,7 +238,17 @@ impl Door {
                 return Ok(Handled::Recovered(publish::value(&answer)?, rooms));
             }
             call => {
-                let outcome = self.messaging.carry_out(caller, call).await;
+                let outcome = match call {
+                    // From there on it is the store's queue in which organizations have turns.
+                    Call::SendMessage(input) => {
+                        let placed = || {
+                            event.turn.pass();
+                            drop(turn);
+                        };
+                        self.messaging.send(caller, input, placed).await
+                    }
+                    call => self.messaging.carry_out(caller, call).await,
+                };
                 outcome.map_err(|error| self.dialects.in_words_of(socket, &event.name, error))?
             }
         };
@@ -251,10 +263,7 @@ impl Door {
         let label = known.map_or("unknown", ClientEvent::name);
         metrics::counter!("switchboard_events_received_total", "event" => label).increment(1);
         let turn = opened.place.turn().await;
-        let handling = async {
-            turn.as_ref().map_err(ErrorObject::clone)?;
-            self.handle(&socket, opened, &event).await
-        };
+        let handling = async { self.handle(&socket, opened, &event, turn?).await };
         // Also a defect of ours gets its one answer.
         let handling = AssertUnwindSafe(handling).catch_unwind();
         let result = handling.await.unwrap_or_else(|_panic| {
@@ -335,6 +344,10 @@ impl Application for Door {
             Some(opened) => self.call(socket, opened, event).await,
             None => self.event_of_nobody(&socket, &seat, event).await,
         }
+    }
+
+    fn may_overtake(&self, socket: &Socket, event: &Event) -> bool {
+        self.dialects.call_of(socket, &event.name) == Some(ClientEvent::MessageSend)
     }
 
     async fn disconnected(&self, id: SocketId, seat: Arc<Seat>, reason: DisconnectReason) {

@@ -331,7 +331,7 @@ impl Messaging {
         call: Call,
     ) -> Result<Outcome, ErrorObject> {
         match call {
-            Call::SendMessage(input) => commands::send_message::run(self, caller, input).await,
+            Call::SendMessage(input) => self.send(caller, input, || {}).await,
             Call::EditMessage(input) => commands::edit_message::run(self, caller, input).await,
             Call::DeleteMessage { message } => {
                 commands::delete_message::run(self, caller, message).await

@@ -280,6 +280,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Stores a message under the conversation's next `seq` and `rev`. Calls that arrive while a
     /// commit is in flight share the next one. Refusals: `NoConversation`, `NotMember`,
     /// `ReadOnly`, `Archived`, `UnknownReply`. Who sends a system message need not be a member.
+    ///
+    /// A message has its place once this was polled: of two in one conversation the one that was polled
+    /// first comes first.
     async fn append(&self, new: NewMessage) -> StoreResult<Appended>;
 
     /// Replaces a message's content under the next `rev`. Refusals: `NoMessage`, `NotMember`,

@@ -42,6 +42,7 @@ impl Application for Echo {
             args,
             attachments,
             ack,
+            ..
         } = event;
         let echo =
             Packet::event_with_attachments(socket.namespace(), &name, &args, attachments.clone());

@@ -1,7 +1,13 @@
 //! What a server of this runtime is written against: the trait that it implements and what it is
 //! handed.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -48,13 +54,20 @@ pub trait Application: Send + Sync + 'static {
         session: Arc<Self::Session>,
     ) -> impl Future<Output = ()> + Send;
 
-    /// Runs for each event, one at a time and in the order in which the client sent them.
+    /// Runs for each event, one at a time and in the order in which the client sent them: the next
+    /// one begins when this one is done, or has passed its [`Turn`] and the next
+    /// [may overtake](Self::may_overtake) it.
     fn event(
         &self,
         socket: Socket,
         session: Arc<Self::Session>,
         event: Event,
     ) -> impl Future<Output = ()> + Send;
+
+    /// Whether an event may begin while earlier ones that have passed their turn are still at work.
+    fn may_overtake(&self, _socket: &Socket, _event: &Event) -> bool {
+        false
+    }
 
     /// Runs once, after the socket has left all rooms and after its last event handler finished
     /// or was dropped. It is never dropped itself: it has to come to an end.
@@ -138,6 +151,24 @@ pub struct Event {
     pub attachments: Vec<Bytes>,
     /// Present when the client waits for an answer.
     pub ack: Option<Ack>,
+    /// To let the next one begin.
+    pub turn: Turn,
+}
+
+/// An event's turn among those of its socket. A handler whose place in the order is sure, though it is
+/// not done, may pass it on; that counts when the handler waits next.
+#[derive(Clone, Debug, Default)]
+pub struct Turn(Arc<AtomicBool>);
+
+impl Turn {
+    /// The next event may begin.
+    pub fn pass(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_passed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Why a socket ended, under the names of the JavaScript server.

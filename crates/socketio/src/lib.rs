@@ -32,7 +32,7 @@ mod ws;
 pub use ack::{Ack, AckError, Answer};
 pub use addresses::network_of;
 pub use application::{
-    Application, DisconnectReason, Event, Handshake, Protocol, Refusal, Transport,
+    Application, DisconnectReason, Event, Handshake, Protocol, Refusal, Transport, Turn,
 };
 pub use bundle::ClientBundle;
 pub use engine::{EngineConnection, EngineMessage};

@@ -34,6 +34,34 @@ async fn events_that_come_in_the_wrong_order_are_delivered_in_that_of_rev() {
 }
 
 #[tokio::test]
+async fn a_socket_sends_on_while_its_messages_are_stored_and_does_nothing_else_before_they_are() {
+    let cluster = Cluster::of(1).await;
+    let node = cluster.node(1);
+    let alice = node.connect("alice").await;
+    let conversation = alice.group(&["bob"]).await;
+    let storing = node.store.gate("append");
+    let exits = json!({"conversationId": conversation});
+    let all_are_stored = async {
+        while node.store.calls("append") < 3 {
+            storing.reached().await;
+        }
+        // It would have been asked by now.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(node.store.calls("alter"), 0);
+        storing.open();
+    };
+    let (one, two, three, _, ()) = tokio::join!(
+        alice.say(&conversation, "one"),
+        alice.say(&conversation, "two"),
+        alice.say(&conversation, "three"),
+        alice.ok("conversation:exit", exits),
+        all_are_stored,
+    );
+    let seqs = [one, two, three].map(|message| message["seq"].clone());
+    assert_eq!(seqs, [1, 2, 3]);
+}
+
+#[tokio::test]
 async fn an_event_that_comes_twice_is_delivered_once() {
     let cluster = Cluster::of(2).await;
     let (alice, mut bob, conversation) = two_who_talk(&cluster).await;

@@ -1,5 +1,9 @@
 //! `message:send`: acked only once stored.
 
+use std::future::ready;
+use std::pin::pin;
+
+use futures_util::future::Either;
 use switchboard_protocol::answers::SentMessage;
 use switchboard_protocol::calls::SendMessage;
 use switchboard_protocol::server_events::MessageChanged;
@@ -12,24 +16,38 @@ use crate::pipeline::{Messaging, Outcome};
 use crate::publish;
 use crate::store::{Appended, NewMessage};
 
-pub(crate) async fn run(
-    app: &Messaging,
-    caller: &Caller,
-    input: SendMessage,
-) -> Result<Outcome, ErrorObject> {
-    let new = NewMessage {
-        id: MessageId(app.ids.next()),
-        conversation: input.conversation,
-        sender: caller.viewer().clone(),
-        socket: caller.socket.clone(),
-        kind: input.kind,
-        content: stored_content(&input.content, &app.rules.get())?,
-        reply_to: input.reply_to,
-        metadata: input.metadata,
-        client_message_id: input.client_message_id,
-        at: app.clock.now(),
-    };
-    outcome(caller, app.store.append(new).await?)
+impl Messaging {
+    /// `message:send`, for a door that sends more than one message of a caller at a time: `placed` is
+    /// called once the message has its place, before whatever is sent later.
+    pub async fn send(
+        &self,
+        caller: &Caller,
+        input: SendMessage,
+        placed: impl FnOnce() + Send,
+    ) -> Result<Outcome, ErrorObject> {
+        let new = NewMessage {
+            id: MessageId(self.ids.next()),
+            conversation: input.conversation,
+            sender: caller.viewer().clone(),
+            socket: caller.socket.clone(),
+            kind: input.kind,
+            content: stored_content(&input.content, &self.rules.get())?,
+            reply_to: input.reply_to,
+            metadata: input.metadata,
+            client_message_id: input.client_message_id,
+            at: self.clock.now(),
+        };
+        // It has its place when this has been polled once.
+        let appending = pin!(self.store.append(new));
+        let appended = match futures_util::future::select(appending, ready(())).await {
+            Either::Left((appended, _)) => appended,
+            Either::Right(((), appending)) => {
+                placed();
+                appending.await
+            }
+        };
+        outcome(caller, appended?)
+    }
 }
 
 /// What a message that is stored comes to.

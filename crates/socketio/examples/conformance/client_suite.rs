@@ -132,6 +132,7 @@ impl Application for ClientSuite {
             args,
             attachments,
             ack,
+            ..
         } = event;
         let first = args.first().unwrap_or(&Value::Null);
         let is_binary = |value: &Value| *value == attachment(0) && !attachments.is_empty();

@@ -126,6 +126,7 @@ impl Application for Stock {
             args,
             attachments,
             ack,
+            ..
         } = event;
         match (name.as_str(), args.as_slice()) {
             ("echo", _) => echo(&socket, &args, attachments, ack),

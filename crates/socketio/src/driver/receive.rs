@@ -13,7 +13,7 @@ use tokio::io::ReadBuf;
 
 use crate::{
     Answer, Application, DisconnectReason, EngineConnection, EngineMessage, Event, Handshake,
-    Protocol, Refusal, Socket,
+    Protocol, Refusal, Socket, Turn,
     frame::Frame,
     session::{Farewell, Inbound},
     socket::refuse,
@@ -259,6 +259,7 @@ impl<A: Application> Driver<A> {
                     args,
                     attachments,
                     ack,
+                    turn: Turn::default(),
                 };
                 slot.push(event, bytes);
             }

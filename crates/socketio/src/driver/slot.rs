@@ -11,12 +11,14 @@ use std::{
 use serde_json::Value;
 use tokio::time::Sleep;
 
-use crate::{Application, DisconnectReason, Event, Handshake, Refusal, Socket};
+use crate::{Application, DisconnectReason, Event, Handshake, Refusal, Socket, Turn};
 
 /// Message of the refusal when the connect handler panicked; it tells nothing of the inside.
 const INTERNAL: &str = "INTERNAL";
 /// Bytes of packets that may wait in one socket's mailbox.
 const MAILBOX_BYTES: usize = 1024 * 1024;
+/// Most events of one socket that are at work after they passed their turn.
+const OVERLAPPING: usize = 16;
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -24,6 +26,8 @@ type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) struct Slot<A: Application> {
     pub(super) socket: Socket,
     stage: Stage<A>,
+    /// Handlers that passed their turn, in the order in which they began.
+    passed: Vec<Running<()>>,
     mailbox: VecDeque<Queued>,
     mailbox_bytes: usize,
     /// Runs from the moment at which the socket was seen to be gone.
@@ -40,7 +44,8 @@ enum Stage<A: Application> {
 
 struct Handler {
     running: Running<()>,
-    of_event: bool,
+    /// Of an event.
+    turn: Option<Turn>,
 }
 
 struct Queued {
@@ -55,6 +60,7 @@ impl<A: Application> Slot<A> {
         Self {
             socket,
             stage: Stage::Connecting(connect),
+            passed: Vec::new(),
             mailbox: VecDeque::new(),
             mailbox_bytes: 0,
             grace: None,
@@ -83,12 +89,29 @@ impl<A: Application> Slot<A> {
             self.abandon(app);
             return true;
         }
-        let mut progress = false;
+        let mut progress = self.poll_passed(cx);
         while self.step(app, cx) {
             progress = true;
         }
         // It may have begun just now.
         progress || self.is_out_of_grace(cx)
+    }
+
+    /// Goes on with those who passed their turn; returns whether any of them is done.
+    fn poll_passed(&mut self, cx: &mut Context<'_>) -> bool {
+        let before = self.passed.len();
+        let socket = &self.socket;
+        self.passed.retain_mut(|running| {
+            let is_done = caught(socket, running, cx).is_ready();
+            if is_done {
+                socket.handled();
+            }
+            !is_done
+        });
+        if self.passed.is_empty() && before > 0 {
+            self.passed = Vec::new();
+        }
+        self.passed.len() < before
     }
 
     fn step(&mut self, app: &Arc<A>, cx: &mut Context<'_>) -> bool {
@@ -102,9 +125,9 @@ impl<A: Application> Slot<A> {
             },
             Stage::Connected(_, Some(handler)) => {
                 if caught(&self.socket, &mut handler.running, cx).is_pending() {
-                    return false;
+                    return self.passes();
                 }
-                if handler.of_event {
+                if handler.turn.is_some() {
                     self.socket.handled();
                 }
                 self.continue_with(None);
@@ -123,6 +146,19 @@ impl<A: Application> Slot<A> {
             }
             Stage::Done => false,
         }
+    }
+
+    /// Puts a handler that waits aside, if it passed its turn.
+    fn passes(&mut self) -> bool {
+        let Stage::Connected(_, current) = &mut self.stage else {
+            return false;
+        };
+        let is_passed = |handler: &mut Handler| handler.turn.as_ref().is_some_and(Turn::is_passed);
+        let Some(handler) = current.take_if(is_passed) else {
+            return false;
+        };
+        self.passed.push(handler.running);
+        true
     }
 
     fn continue_with(&mut self, handler: Option<Handler>) {
@@ -155,7 +191,7 @@ impl<A: Application> Slot<A> {
             session,
             Some(Handler {
                 running,
-                of_event: false,
+                turn: None,
             }),
         );
     }
@@ -169,17 +205,19 @@ impl<A: Application> Slot<A> {
     fn next(&mut self, app: &Arc<A>, session: Arc<A::Session>) -> bool {
         let gone = self.socket.gone();
         let keeps = gone.is_none_or(DisconnectReason::keeps_received_events);
+        let goes_on = self.passed.is_empty() || (keeps && self.next_overtakes(app));
+        if !goes_on {
+            return false;
+        }
         if let Some(queued) = self.mailbox.pop_front().filter(|_| keeps) {
             self.mailbox_bytes -= queued.bytes;
             if self.mailbox.is_empty() && self.mailbox.capacity() > 8 {
                 self.mailbox = VecDeque::new();
             }
             let (app, socket) = (app.clone(), self.socket.clone());
+            let turn = Some(queued.event.turn.clone());
             let running = Box::pin(async move { app.event(socket, session, queued.event).await });
-            self.continue_with(Some(Handler {
-                running,
-                of_event: true,
-            }));
+            self.continue_with(Some(Handler { running, turn }));
             return true;
         }
         if gone.is_some() {
@@ -188,9 +226,17 @@ impl<A: Application> Slot<A> {
         gone.is_some()
     }
 
+    /// Whether there is a next event that need not wait for those which passed their turn.
+    fn next_overtakes(&self, app: &Arc<A>) -> bool {
+        let next = self.mailbox.front();
+        let overtakes = |queued: &Queued| app.may_overtake(&self.socket, &queued.event);
+        self.passed.len() < OVERLAPPING && next.is_some_and(overtakes)
+    }
+
     fn leave(&mut self, app: &Arc<A>, session: Arc<A::Session>) {
         self.mailbox = VecDeque::new();
         self.mailbox_bytes = 0;
+        self.passed = Vec::new();
         self.grace = None;
         let reason = self.socket.gone().unwrap_or_default();
         let (app, id) = (app.clone(), self.socket.id());
@@ -204,7 +250,7 @@ impl<A: Application> Slot<A> {
         let waits = matches!(
             self.stage,
             Stage::Connecting(_) | Stage::Connected(_, Some(_))
-        );
+        ) || !self.passed.is_empty();
         if !waits || self.socket.gone().is_none() {
             return false;
         }

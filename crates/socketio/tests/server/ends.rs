@@ -128,32 +128,36 @@ async fn gives_a_polling_client_time_to_fetch_its_disconnect() {
 
 #[tokio::test]
 async fn runs_the_disconnect_handler_after_the_running_one() {
-    let lab = Lab::start().await;
-    let mut client = lab.joined().await;
-    client.send("2[\"hold\"]").await;
-    lab.until(&Seen::Held).await;
-    client.vanish();
-    while !lab.io.sockets().is_empty() {
-        tokio::task::yield_now().await;
+    for name in ["hold", "overlap"] {
+        let lab = Lab::start().await;
+        let mut client = lab.joined().await;
+        client.send(&format!("2[\"{name}\"]")).await;
+        lab.until(&Seen::Held).await;
+        client.vanish();
+        while !lab.io.sockets().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(lab.rest().await.is_empty());
+        lab.app.gate.add_permits(1);
+        assert_eq!(lab.next().await, Seen::Event(name.to_owned(), vec![]));
+        assert!(matches!(lab.next().await, Seen::Disconnected(..)));
     }
-    assert!(lab.rest().await.is_empty());
-    lab.app.gate.add_permits(1);
-    assert_eq!(lab.next().await, Seen::Event("hold".to_owned(), vec![]));
-    assert!(matches!(lab.next().await, Seen::Disconnected(..)));
 }
 
 #[tokio::test]
 async fn drops_a_handler_that_outlives_its_socket_by_the_grace() {
-    let options = Options {
-        handler_grace: Duration::from_millis(50),
-        ..options()
-    };
-    let lab = Lab::with(options).await;
-    let mut client = lab.joined().await;
-    client.send("2[\"hold\"]").await;
-    lab.until(&Seen::Held).await;
-    client.vanish();
-    assert!(matches!(lab.next().await, Seen::Disconnected(..)));
+    for name in ["hold", "overlap"] {
+        let options = Options {
+            handler_grace: Duration::from_millis(50),
+            ..options()
+        };
+        let lab = Lab::with(options).await;
+        let mut client = lab.joined().await;
+        client.send(&format!("2[\"{name}\"]")).await;
+        lab.until(&Seen::Held).await;
+        client.vanish();
+        assert!(matches!(lab.next().await, Seen::Disconnected(..)));
+    }
 }
 
 /// Sends to a client that does not read until the server has had enough of it.

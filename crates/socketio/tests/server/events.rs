@@ -23,6 +23,64 @@ async fn handles_two_thousand_events_in_order_though_handlers_wait() {
     }
 }
 
+/// How many events that pass their turn are at work at the same time.
+const OVERLAPPING: usize = 16;
+
+#[tokio::test]
+async fn sixteen_events_that_pass_their_turn_are_at_work_at_a_time_and_the_next_waits() {
+    let lab = Lab::start().await;
+    let mut client = lab.joined().await;
+    for n in 0..=OVERLAPPING {
+        client.send(&format!("2[\"overlap\",{n}]")).await;
+    }
+    for _ in 0..OVERLAPPING {
+        lab.until(&Seen::Held).await;
+    }
+    assert!(lab.rest().await.is_empty());
+    lab.app.gate.add_permits(1);
+    let first = Seen::Event("overlap".to_owned(), vec![json!(0)]);
+    assert_eq!(lab.next().await, first);
+    assert_eq!(lab.next().await, Seen::Held);
+    lab.app.gate.add_permits(OVERLAPPING);
+    for n in 1..=OVERLAPPING {
+        assert_eq!(lab.until_event("overlap").await, [json!(n)]);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_may_not_overtake_waits_for_those_which_passed_their_turn() {
+    let lab = Lab::start().await;
+    let mut client = lab.joined().await;
+    client.send("2[\"overlap\",1]").await;
+    client.send("2[\"overlap\",2]").await;
+    client.send("20[\"echo\",3]").await;
+    client.send("2[\"overlap\",4]").await;
+    for _ in 0..2 {
+        lab.until(&Seen::Held).await;
+    }
+    lab.app.gate.add_permits(1);
+    assert_eq!(lab.until_event("overlap").await, [json!(1)]);
+    assert!(lab.rest().await.is_empty());
+    lab.app.gate.add_permits(2);
+    for (name, n) in [("overlap", 2), ("echo", 3), ("overlap", 4)] {
+        let event = Seen::Event(name.to_owned(), vec![json!(n)]);
+        lab.until(&event).await;
+    }
+}
+
+#[tokio::test]
+async fn goes_on_after_a_panic_of_an_event_that_passed_its_turn() {
+    let lab = Lab::start().await;
+    let mut client = lab.joined().await;
+    client.send("2[\"overlap\",1]").await;
+    lab.until(&Seen::Held).await;
+    // The handler does not expect that.
+    lab.app.gate.close();
+    client.send("20[\"echo\",1]").await;
+    assert_eq!(client.recv().await, "30[1]");
+    assert_eq!(lab.io.handler_panics(), 1);
+}
+
 #[tokio::test]
 async fn answers_acks_with_their_own_id_and_namespace() {
     let lab = Lab::start().await;

@@ -1,5 +1,6 @@
 //! Storing messages.
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::json;
 use switchboard_messaging::store::{NewMessage, Refusal};
@@ -23,6 +24,7 @@ on_both_databases!(
     a_duplicate_is_shown_as_it_is_now,
     a_duplicate_is_answered_even_in_an_archive,
     messages_sent_together_get_one_seq_each,
+    messages_have_their_place_once_they_are_polled,
     one_bad_message_does_not_fail_its_neighbours,
     no_conversation_refuses,
     not_being_a_member_refuses,
@@ -194,6 +196,22 @@ async fn messages_sent_together_get_one_seq_each(world: World) {
         let seqs: Vec<i64> = stored.iter().map(|message| message.seq).collect();
         assert_eq!(seqs, (1..=100).collect::<Vec<_>>());
         assert!(stored.iter().all(|message| message.rev == message.seq + 1));
+    }
+}
+
+async fn messages_have_their_place_once_they_are_polled(world: World) {
+    let to = world.group("ann", &[]).await;
+    let mut sending: Vec<_> = (1..=40)
+        .map(|n| world.store.append(world.text("ann", to, &n.to_string())))
+        .collect();
+    for one in &mut sending {
+        assert!(one.now_or_never().is_none());
+    }
+    // Whoever waits last was polled first.
+    while let Some(one) = sending.pop() {
+        let message = one.await.unwrap().message;
+        let seq = sending.len() as i64 + 1;
+        assert_eq!((message.seq, message.content), (seq, seq.to_string()));
     }
 }
 

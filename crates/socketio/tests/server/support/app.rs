@@ -105,6 +105,7 @@ impl Application for App {
             args,
             attachments,
             ack,
+            turn,
         } = event;
         match name.as_str() {
             "echo" => ack
@@ -122,6 +123,10 @@ impl Application for App {
             "leave" => assert!(socket.leave(args[0].as_str().unwrap())),
             "panic" => panic!("told to panic"),
             "hold" => self.wait_at_gate().await,
+            "overlap" => {
+                turn.pass();
+                self.wait_at_gate().await;
+            }
             "kick" => socket.disconnect(),
             "close" => socket.close(),
             "yield" => {
@@ -132,6 +137,10 @@ impl Application for App {
             _ => {}
         }
         self.note(Seen::Event(name, args));
+    }
+
+    fn may_overtake(&self, _: &Socket, event: &Event) -> bool {
+        event.name == "overlap"
     }
 
     async fn disconnected(&self, id: SocketId, session: Arc<SocketId>, reason: DisconnectReason) {
