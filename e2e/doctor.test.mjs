@@ -306,6 +306,8 @@ describe("health", () => {
       assert.match(ready.stdout, /^ready: node one, version \S+\n$/);
       const configured = await run(["health"], { env: { SWITCHBOARD__ADMIN__LISTEN: `0.0.0.0:${node.adminPort}` } });
       assert.equal(configured.stdout, ready.stdout);
+      const bare = { SSL_CERT_FILE: "/nonexistent", SSL_CERT_DIR: "/nonexistent" };
+      assert.equal((await run(["health", "--url", node.admin], { env: bare })).stdout, ready.stdout);
 
       const people = Array.from({ length: 5 }, (_, n) => connect({ url: node.url, token: sign(cluster.secret, `p${n}`, "acme") }));
       const clients = await Promise.all(people);
