@@ -66,7 +66,7 @@ e2e: ## Run the end-to-end tests: stock clients and a real browser
 
 .PHONY: chaos
 chaos: ## Break nodes, Redis and PostgreSQL under traffic, and judge; options as ARGS="--only kill-node --seed 7"
-	@scripts/setup.sh chaos
+	@scripts/setup.sh test
 	@mkdir -p web/dist
 	@$(MAKE) build-tests run-chaos
 

@@ -19,7 +19,7 @@ async function pass(files, env) {
 }
 
 /** Tests that are about clusters alone. */
-const ofClusters = ["kill-node.test.mjs", "forwarding.test.mjs", "degraded.test.mjs", "chaos.test.mjs", "unpublished.test.mjs", "documents.test.mjs", "dashboards.test.mjs", "traces.test.mjs"];
+const ofClusters = ["kill-node.test.mjs", "forwarding.test.mjs", "degraded.test.mjs", "chaos.test.mjs", "unpublished.test.mjs", "documents.test.mjs", "dashboards.test.mjs", "doctor.test.mjs", "traces.test.mjs"];
 
 /** The tests of the socket door: all files but the browser's. */
 async function socketTests(mode) {

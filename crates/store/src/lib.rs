@@ -30,6 +30,7 @@ mod amend;
 mod batch;
 mod conversations;
 mod database;
+mod examination;
 mod failure;
 mod fair_queue;
 mod group_commit;
@@ -64,7 +65,8 @@ use std::time::Duration;
 use switchboard_messaging::store::{StoreError, StoreResult};
 use switchboard_messaging::{Circuit, Store};
 
-pub use schema::{SchemaState, migrate, pending, schema_state};
+pub use examination::{PostgresExamination, PostgresFacts, PostgresTrouble};
+pub use schema::{SchemaState, known_migrations, migrate, pending, schema_state};
 
 /// Which database, and how much of it.
 #[derive(Clone)]
@@ -111,6 +113,11 @@ pub async fn open(options: Options) -> StoreResult<Arc<dyn Store>> {
         }
     };
     Ok(Arc::new(store))
+}
+
+/// The file that an `sqlite://` URL names.
+pub fn sqlite_file(url: &str) -> StoreResult<std::path::PathBuf> {
+    sqlite::file(url)
 }
 
 /// Which of the two databases.

@@ -4,7 +4,7 @@ pub(crate) mod connect;
 mod figures;
 mod forwarding;
 mod judging;
-mod jwks;
+pub(crate) mod jwks;
 mod keeper;
 mod origins;
 mod parts;
@@ -43,6 +43,7 @@ use crate::exit::{Done, Failure};
 use crate::keys;
 
 use forwarding::Place;
+pub(crate) use forwarding::cluster_key;
 use traces::Traces;
 
 /// What a running node consists of.
@@ -76,7 +77,9 @@ impl Listeners {
 }
 
 pub(crate) fn run(options: &ConfigFile) -> Done {
-    let Loaded { settings, warnings } = load(options.config.as_deref())?;
+    let Loaded {
+        settings, warnings, ..
+    } = load(options.config.as_deref())?;
     let dialects = dialects::read(&settings)?;
     let node_id = parts::node_id(&settings);
     let logs = start_logs(&settings, &node_id)?;

@@ -6,6 +6,7 @@
     reason = "what a test builds on may fail it"
 )]
 
+mod examination;
 mod keys;
 
 use std::sync::Arc;
