@@ -85,6 +85,11 @@ bench: ## Count the instructions of the hot path and compare them with those kep
 	@cargo build --release --workspace --example hot_path
 	@node bench/instructions/run.mjs --binary $(TARGET)/release/examples/hot_path $(ARGS)
 
+.PHONY: bench-time
+bench-time: ## Measure how long the hot path's pieces take (Criterion), beside the last time; options as ARGS="decode"
+	@scripts/setup.sh run
+	@cargo bench --workspace --bench hot_path -- $(ARGS)
+
 .PHONY: bench-latency
 bench-latency: ## Measure what the order of events adds to a bare PUBLISH of Redis
 	@scripts/setup.sh test
