@@ -8,8 +8,9 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use switchboard_messaging::auth::Authenticator;
 use switchboard_messaging::hub::{Channel, Room, SessionKey, SessionRecord};
-use switchboard_messaging::presence::{organization_channel, user_channel};
+use switchboard_messaging::presence::{self, organization_channel, user_channel};
 use switchboard_messaging::store::{Head, Viewer};
+use switchboard_messaging::turns::Turn;
 use switchboard_messaging::{Actor, Messaging, Outcome, publish};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorCode, ErrorObject};
@@ -18,6 +19,7 @@ use switchboard_socketio::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::arriving::Traffic;
 use crate::connection_calls::RecoveryCounts;
 use crate::connection_log::ConnectionLog;
 use crate::dialects::Dialects;
@@ -53,6 +55,7 @@ pub(crate) struct Door {
     /// Held while a user's sockets are counted and one is added.
     pub(crate) counting: Mutex<()>,
     pub(crate) places: Places,
+    pub(crate) traffic: Traffic,
 }
 
 /// A session, and what its socket is to be told first.
@@ -61,9 +64,6 @@ pub(crate) struct Opened {
     pub(crate) session: Arc<Session>,
     /// The conversations that it follows.
     pub(crate) rooms: Vec<ConversationId>,
-    /// Those of them whose rooms it is yet to enter.
-    /// With what was known of each when it was seen that the user is a member.
-    pub(crate) to_enter: Vec<Head>,
     pub(crate) total_unread: i64,
     pub(crate) recovered: bool,
     /// Why it is not, if it asked for it.
@@ -74,6 +74,28 @@ pub(crate) struct Opened {
     pub(crate) owner: String,
     /// Among its organization's sockets.
     pub(crate) place: Place,
+    /// Until it has been welcomed.
+    pub(crate) entrance: Mutex<Option<Box<Entrance>>>,
+}
+
+/// What only matters until a socket is in.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// When this is dropped the next one may come in.
+    pub(crate) _turn: Turn,
+    /// Those of its conversations whose rooms it is yet to enter, with what was known of each when it
+    /// was seen that the user is a member.
+    pub(crate) to_enter: Vec<Head>,
+    /// The user's newest conversations, if it is known that these are they.
+    pub(crate) newest: Option<Vec<Head>>,
+}
+
+impl Opened {
+    /// What to welcome it with, once.
+    pub(crate) fn enters(&self) -> Option<Box<Entrance>> {
+        let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
+        entrance.take()
+    }
 }
 
 impl Door {
@@ -85,7 +107,8 @@ impl Door {
     async fn open(&self, handshake: &Handshake, socket: &Socket) -> Result<Opened, ErrorObject> {
         let actor = self.who_connects(handshake).await?;
         let viewer = actor.viewer.clone();
-        let opened = self.let_in(handshake, actor, socket).await;
+        let turn = self.traffic.comes(&viewer, socket).await?;
+        let opened = self.let_in(handshake, (actor, turn), socket).await;
         let connection = opened.as_ref().map(|opened| opened.owner.as_str());
         self.log.connects(handshake, &viewer, connection);
         opened
@@ -94,7 +117,7 @@ impl Door {
     /// A session that is new.
     pub(crate) async fn begin(
         &self,
-        actor: Actor,
+        (actor, turn): (Actor, Turn),
         socket: &Socket,
         failure: Option<RecoveryFailure>,
     ) -> Result<Opened, ErrorObject> {
@@ -121,9 +144,13 @@ impl Door {
         let rooms: Vec<_> = opening.heads.iter().map(|head| head.conversation).collect();
         let owner = self.new_owner();
         let key = self.keep(viewer, socket, &owner, &rooms).await;
+        let entrance = Entrance {
+            _turn: turn,
+            newest: self.newest(&opening.heads),
+            to_enter: opening.heads,
+        };
         Ok(Opened {
             session: self.session(actor, socket, socket.id()),
-            to_enter: opening.heads,
             rooms,
             total_unread: opening.total_unread,
             recovered: false,
@@ -131,7 +158,14 @@ impl Door {
             key,
             owner,
             place,
+            entrance: Mutex::new(Some(Box::new(entrance))),
         })
+    }
+
+    /// These, if they are all that matter to those who are told of the user's presence.
+    pub(crate) fn newest(&self, heads: &[Head]) -> Option<Vec<Head>> {
+        let most = self.messaging.rules.get().auto_join;
+        presence::are_all(heads, most).then(|| heads.to_vec())
     }
 
     /// Keeps the session for when its client comes back.
@@ -358,6 +392,8 @@ impl Application for Door {
         metrics::counter!("switchboard_disconnects_total", "reason" => reason.as_str())
             .increment(1);
         let viewer = opened.session.viewer();
+        drop(opened.enters());
+        let _turn = self.traffic.goes(viewer).await;
         self.expiry.forget(&id);
         let organization = &viewer.organization;
         self.rooms.socket_gone(organization, &id).await;

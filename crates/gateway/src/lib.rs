@@ -1,5 +1,6 @@
 //! The socket door: connect → decode → pipeline → ack, and what the hub brings → rooms → sockets.
 
+mod arriving;
 mod authenticating;
 mod connection_calls;
 mod connection_log;
@@ -168,6 +169,7 @@ impl Gateway {
             revoker,
             counting: std::sync::Mutex::default(),
             places: places::Places::default(),
+            traffic: arriving::Traffic::default(),
         };
         let server = Server::new(socketio, door);
         outlet.open(server.handle());

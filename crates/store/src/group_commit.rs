@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use switchboard_messaging::fair_queue::FairQueue;
 use switchboard_messaging::store::{StoreError, StoreResult};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::fair_queue::FairQueue;
 use asides::Asides;
 
 /// Most items that may wait; one organization alone may have half of them.

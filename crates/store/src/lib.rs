@@ -10,7 +10,7 @@
 //! first, and reads whatever it decides on after that, in another statement. Sends are decided by
 //! a pure function (`plan`) for a whole batch at once: while one batch commits, the next one
 //! gathers (`group_commit`; watermarks the same way in `marks`), so that a commit's `fsync` is shared and nothing waits on purpose.
-//! Organizations have turns (`fair_queue`), and a conversation that somebody else has locked holds
+//! Organizations have turns (`FairQueue`), and a conversation that somebody else has locked holds
 //! up nobody but those who send to it (`group_commit::asides`).
 //!
 //! # How to add a method
@@ -32,7 +32,6 @@ mod conversations;
 mod database;
 mod examination;
 mod failure;
-mod fair_queue;
 mod group_commit;
 mod growth;
 mod marks;

@@ -124,7 +124,13 @@ pub const METRICS: &[MetricInfo] = &[
         "Calls that were refused at once with `UNAVAILABLE` and `retryAfterMs`, because their \
          organization has too much waiting (`full`), they would wait for too long (`slow`), or \
          somebody else has locked their conversation (`locked`); or because too many calls of \
-         their organization were before them on this node (`calls`).",
+         their organization were before them on this node (`calls`). Connects that waited for \
+         15 s (`connects`): the client is cut off and comes again by itself.",
+    ),
+    gauge(
+        names::CONNECTS_WAITING,
+        &[],
+        "Sockets with a good token that wait until others have come in: 32 do so at a time.",
     ),
     counter(
         names::CONNECTIONS_REFUSED_TOTAL,

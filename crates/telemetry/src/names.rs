@@ -20,6 +20,8 @@ pub const STORE_DURATION_SECONDS: &str = "switchboard_store_duration_seconds";
 pub const SHED_TOTAL: &str = "switchboard_shed_total";
 /// Counter `{limit}`: connections refused for a limit.
 pub const CONNECTIONS_REFUSED_TOTAL: &str = "switchboard_connections_refused_total";
+/// Gauge: sockets that wait to come in.
+pub const CONNECTS_WAITING: &str = "switchboard_connects_waiting";
 /// Counter `{class, result}`: events given to the other nodes.
 pub const PUBLISHES_TOTAL: &str = "switchboard_publishes_total";
 /// Counter `{class}`: events put into sockets' queues.
