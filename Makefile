@@ -34,7 +34,7 @@ test: ## Run every check and every test, on servers of their own
 	@$(STEP) "web page" $(MAKE) web
 	@$(STEP) "lints" $(MAKE) clippy
 	@$(STEP) "build" $(MAKE) build-tests
-	@$(MAKE) --jobs=2 --output-sync=target $(CHECKS)
+	@$(MAKE) --jobs=2 --output-sync=recurse $(CHECKS)
 	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
 	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
 	@printf '\nEverything passed: format, alerts and dashboards, web page, lints, documentation, documentation tests, chart, image and compose, web tests, comparison, tests, end-to-end tests.\n'
