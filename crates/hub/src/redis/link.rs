@@ -24,7 +24,8 @@ use super::sentinels::Sentinels;
 use crate::measure;
 
 /// Messages that fred may hold for the task that takes them. Its default is 32, and what does not
-/// fit is lost.
+/// fit is lost. It makes room for as many of everything else that it tells of, megabytes in all, so
+/// only the client that listens has it.
 const MESSAGES: usize = 32_768;
 
 /// The longest pause between two tries to connect.
@@ -68,10 +69,11 @@ impl Link {
     pub(super) async fn reach(options: &RedisOptions, config: Config) -> Result<Self, Error> {
         let sentinels = Sentinels::of(&config);
         let patience = (options.command_timeout * 4).max(Duration::from_secs(2));
-        let builder = builder(config, options.command_timeout, patience);
+        let mut builder = builder(config, options.command_timeout, patience);
         let client = open(&builder, &sentinels).await?;
-        let listener = open(&builder, &sentinels).await?;
         let bulk = open(&builder, &sentinels).await?;
+        builder.with_performance_config(|config| config.broadcast_channel_capacity = MESSAGES);
+        let listener = open(&builder, &sentinels).await?;
         measure::redis_up(true);
         Ok(Self {
             client: client.client.clone(),
@@ -311,7 +313,6 @@ pub(super) fn builder(config: Config, command_timeout: Duration, patience: Durat
     builder
         .set_performance_config(PerformanceConfig {
             default_command_timeout: command_timeout,
-            broadcast_channel_capacity: MESSAGES,
             ..PerformanceConfig::default()
         })
         .with_connection_config(|connection| {
