@@ -32,17 +32,28 @@ test: ## Run every check and every test, on servers of their own
 	@$(STEP) "format" cargo fmt --all --check
 	@$(STEP) "alerts and dashboards" scripts/rules.sh
 	@$(STEP) "web page" $(MAKE) web
-	@$(STEP) "web tests" npm --prefix web test
 	@$(STEP) "lints" $(MAKE) clippy
-	@$(STEP) "documentation" $(MAKE) rustdoc
 	@$(STEP) "build" $(MAKE) build-tests
-	@$(STEP) "chart" scripts/chart.sh
-	@$(STEP) "image and compose" scripts/deploy.sh
+	@$(MAKE) --jobs=2 --output-sync=recurse $(CHECKS)
 	@$(STEP) "tests" $(TESTKIT) run cargo nextest run --workspace
-	@$(STEP) "documentation tests" $(MAKE) doctests
-	@$(STEP) "comparison" $(MAKE) test-compare
 	@$(STEP) "end-to-end tests" $(MAKE) run-e2e
-	@printf '\nEverything passed: format, alerts and dashboards, web page, web tests, lints, documentation, chart, image and compose, tests, documentation tests, comparison, end-to-end tests.\n'
+	@printf '\nEverything passed: format, alerts and dashboards, web page, lints, documentation, documentation tests, chart, image and compose, web tests, comparison, tests, end-to-end tests.\n'
+
+# Each keeps one core busy, or hardly that: two run at a time, and each is printed when it is done.
+CHECKS := check-documentation check-chart check-deploy check-web check-compare
+
+.PHONY: $(CHECKS)
+check-documentation: # one after the other, because cargo does one thing at a time
+	@$(STEP) "documentation" $(MAKE) rustdoc
+	@$(STEP) "documentation tests" $(MAKE) doctests
+check-chart:
+	@$(STEP) "chart" scripts/chart.sh
+check-deploy:
+	@$(STEP) "image and compose" scripts/deploy.sh
+check-web:
+	@$(STEP) "web tests" npm --prefix web test
+check-compare:
+	@$(STEP) "comparison" $(MAKE) test-compare
 
 .PHONY: fmt
 fmt: ## Format the Rust code
@@ -66,7 +77,7 @@ e2e: ## Run the end-to-end tests: stock clients and a real browser
 
 .PHONY: chaos
 chaos: ## Break nodes, Redis and PostgreSQL under traffic, and judge; options as ARGS="--only kill-node --seed 7"
-	@scripts/setup.sh chaos
+	@scripts/setup.sh test
 	@mkdir -p web/dist
 	@$(MAKE) build-tests run-chaos
 
@@ -84,6 +95,11 @@ bench: ## Count the instructions of the hot path and compare them with those kep
 	@scripts/setup.sh test
 	@cargo build --release --workspace --example hot_path
 	@node bench/instructions/run.mjs --binary $(TARGET)/release/examples/hot_path $(ARGS)
+
+.PHONY: bench-time
+bench-time: ## Measure how long the hot path's pieces take (Criterion), beside the last time; options as ARGS="decode"
+	@scripts/setup.sh run
+	@cargo bench --workspace --bench hot_path -- $(ARGS)
 
 .PHONY: bench-latency
 bench-latency: ## Measure what the order of events adds to a bare PUBLISH of Redis

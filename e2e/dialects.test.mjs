@@ -109,6 +109,8 @@ stories("dialects", {}, (story) => {
         [ids[0], bob.user], [ids[1], bob.user], [ids[2], bob.user],
       ]);
     }
+    // That a sender has the tick does not say that this process has read what bob's socket has.
+    await bob.until(() => bob.collected("message_received").length >= 3, () => "three messages");
     assert.deepEqual(bob.collected("message_received").map(({ message }) => message.id), ids);
     await bob.ok("mark_read", { conversationId: id, messageId: ids[1] });
     assert.equal((await alice.next("message_read")).messageId, ids[1]);

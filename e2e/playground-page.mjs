@@ -29,7 +29,7 @@ export function launch() {
 export class Person {
   /** Opens the page; `name` is the user that `signIn` signs in as. */
   static async open(browser, name) {
-    const context = await browser.newContext();
+    const context = await browser.newContext({ reducedMotion: "reduce" });
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
     const person = new Person(name, page);

@@ -3,7 +3,6 @@
 #
 #   scripts/setup.sh run     to build and run the gateway
 #   scripts/setup.sh test    to run every test as well
-#   scripts/setup.sh chaos   to break things under traffic as well
 #
 # It installs what is missing if it may (as root, or by sudo without a password), and else prints the
 # commands to run. With nothing missing it says nothing and takes a fraction of a second.
@@ -38,6 +37,7 @@ has_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
 has_chromium() { have chromium || have chromium-browser || have google-chrome; }
 
 # Debian has venv without what it needs.
+has_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 has_venv() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 has_node() {
@@ -62,11 +62,8 @@ packages_for_test() {
     has_chromium || echo chromium
     has_venv || echo python3-venv # for Helm and what else checks the chart, alerts and dashboards
     { have promtool && have prometheus; } || echo prometheus
+    has_faketime || echo libfaketime
     node_packages
-}
-
-packages_for_chaos() {
-    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
 }
 
 # --- installing
@@ -160,7 +157,7 @@ want_node() {
 
 need_for_test() {
     local packages
-    mapfile -t packages < <(packages_for_run; packages_for_test; "$@")
+    mapfile -t packages < <(packages_for_run; packages_for_test)
     install "${packages[@]}" || die "the tests need them"
     has_node || die "the tests need Node $NODE or newer; this is $(node --version)"
 }
@@ -172,14 +169,14 @@ run)
     install "${packages[@]}" || die "the build needs them"
     want_node
     ;;
-test | chaos)
+test)
     need_rust
-    if [ "$1" = chaos ]; then need_for_test packages_for_chaos; else need_for_test; fi
+    need_for_test
     need_rust_components
     need_nextest
     ;;
 *)
-    echo "usage: scripts/setup.sh run|test|chaos" >&2
+    echo "usage: scripts/setup.sh run|test" >&2
     exit 2
     ;;
 esac

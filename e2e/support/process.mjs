@@ -52,9 +52,13 @@ export function environment(settings) {
   return { ...Object.fromEntries(own), ...settings };
 }
 
-/** Runs the binary to its end; resolves to its exit code and what it said. */
-export async function run(args, { env = {}, cwd, timeout = 30_000 } = {}) {
-  const child = start(BINARY, args, { cwd, env: environment(env), stdio: ["ignore", "pipe", "pipe"] });
+/**
+ * Runs the binary to its end; resolves to its exit code and what it said.
+ * @param through a command that runs the one that comes after it
+ */
+export async function run(args, { env = {}, cwd, timeout = 30_000, through = [] } = {}) {
+  const [program, ...rest] = [...through, BINARY, ...args];
+  const child = start(program, rest, { cwd, env: environment(env), stdio: ["ignore", "pipe", "pipe"] });
   const said = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"]) {
     child[stream].setEncoding("utf8").on("data", (text) => (said[stream] += text));

@@ -23,8 +23,8 @@ export function startOwnServers() {
 }
 
 /** A Redis of a shape that `switchboard-testkit redis` knows: what that prints, and `stop`. */
-export function startRedis(topology) {
-  return startInTestkit("redis", "--topology", topology);
+export function startRedis(topology, ...options) {
+  return startInTestkit("redis", "--topology", topology, ...options);
 }
 
 /** What the testkit prints once it has started something, and `stop`, which ends that. */

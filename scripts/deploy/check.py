@@ -1,5 +1,6 @@
-"""Checks deploy/compose; scripts/deploy.sh says how, and calls it."""
+"""Checks the Dockerfile's health check and deploy/compose; scripts/deploy.sh says how, and calls it."""
 
+import json
 import os
 import re
 import subprocess
@@ -62,9 +63,26 @@ def configuration(service):
     return [line for line in lines if (done.returncode or "warning" in line) and not EXPECTED.search(line)]
 
 
+def health_check():
+    """The image has no other program than the gateway. Without a node, its health check says no: with 1, not 2 (usage)."""
+    found = re.search(r"^HEALTHCHECK (?:.*\\\n)?.*CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    if not found:
+        yield "has no health check"
+        return
+    program, *arguments = json.loads(found[1])
+    if program != "/usr/local/bin/switchboard":
+        yield f"its health check runs {program}, which is not in the image"
+        return
+    nowhere = {"SWITCHBOARD__ADMIN__LISTEN": "127.0.0.1:1"}
+    done = subprocess.run([os.environ["SWITCHBOARD"], *arguments], env=nowhere, capture_output=True, text=True, check=False)
+    if done.returncode != 1:
+        yield f"its health check ends with {done.returncode} without a node: {done.stderr.strip()}"
+
+
 def main():
     compose = read()
-    wrong = [f"compose.yaml: {words}" for words in form(compose)]
+    wrong = [f"Dockerfile: {words}" for words in health_check()]
+    wrong += [f"compose.yaml: {words}" for words in form(compose)]
     for name, service in compose["services"].items():
         wrong += [f"compose.yaml: {name}: {words}" for words in of_service(name, service, compose)]
     for problem in wrong:

@@ -33,5 +33,6 @@ pub use settings::{Loaded, Settings};
 pub use source::{ConfigErrors, Remark, Source};
 pub use values::{
     ApiKeys, ClaimName, CookieName, DatabaseBackend, DatabaseUrl, KeyPrefix, KeySetUrl, LogLevel,
-    Network, NodeId, NodeUrl, OrgId, Origin, PathPrefix, Rate, RateLimit, RedisUrl, Secret, Size,
+    Network, NodeId, NodeUrl, OrgId, Origin, OtlpUrl, PathPrefix, Rate, RateLimit, Ratio, RedisUrl,
+    Secret, Size,
 };

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::reader::Given;
+use crate::reader::{Given, Raw};
 use crate::source::Remark;
+use crate::values::Secret;
 
 /// Keys of one feature that does not exist yet. Setting them is a warning, not a mistake, so that
 /// a configuration which is ready for the feature starts today. Their values are not looked at.
@@ -50,14 +51,6 @@ pub const RESERVED: &[Reserved] = &[
             "notifications.digest_window",
         ],
     },
-    Reserved {
-        feature: "export of traces",
-        paths: &[
-            "telemetry.otlp_endpoint",
-            "telemetry.trace_sample_ratio",
-            "telemetry.service_name",
-        ],
-    },
 ];
 
 pub(crate) fn reserved_paths() -> impl Iterator<Item = &'static str> {
@@ -92,6 +85,19 @@ pub(crate) fn remarks(given: &BTreeMap<String, Given>) -> (Vec<Remark>, Vec<Rema
         })
     });
     remarks.partition(|remark| REFUSED.contains(&remark.key.as_str()))
+}
+
+/// What reserved keys were set to, those that are texts.
+pub(crate) fn texts(given: &BTreeMap<String, Given>) -> BTreeMap<String, Secret<String>> {
+    let texts = given.iter().filter_map(|(path, given)| {
+        feature_of(path)?;
+        let text = match &given.raw {
+            Raw::Text(text) => text.as_str(),
+            Raw::Toml(value) => value.as_str()?,
+        };
+        Some((path.clone(), Secret::new(text.trim().to_owned())))
+    });
+    texts.collect()
 }
 
 #[cfg(test)]

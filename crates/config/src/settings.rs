@@ -10,6 +10,7 @@ use crate::sections::{
     Recovery, Redis, Shutdown, Telemetry,
 };
 use crate::source::{ConfigErrors, Remark, Source};
+use crate::values::Secret;
 use crate::{environment, file, reserved, rules};
 
 /// Every setting of a node, valid as a whole.
@@ -55,6 +56,9 @@ pub struct Loaded {
     pub settings: Settings,
     /// To be logged, or printed by `config check`.
     pub warnings: Vec<Remark>,
+    /// What keys of [`RESERVED`](crate::RESERVED) were set to, as text. Nothing reads them but
+    /// `switchboard doctor`: they are not validated, and may be secret.
+    pub reserved: BTreeMap<String, Secret<String>>,
 }
 
 impl Settings {
@@ -70,13 +74,18 @@ impl Settings {
         content.mistakes.extend(mistakes);
         let (refused, mut warnings) = reserved::remarks(&content.given);
         content.mistakes.extend(refused);
+        let reserved = reserved::texts(&content.given);
         let mut reader = Reader::new(content.given, content.mistakes);
         match Self::read(&mut reader) {
             Some(settings) => {
                 let (mistakes, of_rules) = rules::check(&settings, reader.mistakes);
                 warnings.extend(of_rules);
                 if mistakes.is_empty() {
-                    Ok(Loaded { settings, warnings })
+                    Ok(Loaded {
+                        settings,
+                        warnings,
+                        reserved,
+                    })
                 } else {
                     Err(ConfigErrors(mistakes))
                 }

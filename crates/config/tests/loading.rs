@@ -37,7 +37,9 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
 
 #[test]
 fn with_nothing_given_the_documented_defaults_hold() {
-    let Loaded { settings, warnings } = load(None, &[]).unwrap();
+    let Loaded {
+        settings, warnings, ..
+    } = load(None, &[]).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(settings.general.environment, Environment::Development);
     assert_eq!(settings.general.startup_timeout, Duration::from_secs(30));
@@ -174,7 +176,9 @@ fn variables_of_other_programs_and_empty_ones_are_passed_over() {
         ("SWITCHBOARD__HTTP__LISTEN", ""),
         ("SWITCHBOARD__LIMITS__CONNECTS", " "),
     ];
-    let Loaded { settings, warnings } = load(None, &variables).unwrap();
+    let Loaded {
+        settings, warnings, ..
+    } = load(None, &variables).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(settings.source("http.listen"), Source::Default);
 }
@@ -339,4 +343,19 @@ fn a_profile_sets_rates_and_limits_on_connecting() {
     ]);
     assert_eq!(settings.limits.connects.0, None);
     assert_eq!(settings.rate_limits.preset.as_str(), "standard");
+}
+
+#[test]
+fn what_reserved_keys_were_set_to_is_kept_and_not_shown() {
+    let smtp = "smtp://me:hunter2@mail";
+    let variables = [
+        ("SWITCHBOARD__NOTIFICATIONS__SMTP_URL", smtp),
+        ("SWITCHBOARD__HTTP__LISTEN", "127.0.0.1:1"),
+    ];
+    let loaded = load(None, &variables).unwrap();
+    let kept: Vec<_> = loaded.reserved.iter().collect();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].0, "notifications.smtp_url");
+    assert_eq!(kept[0].1.expose(), smtp);
+    assert!(!format!("{loaded:?}").contains("hunter2"));
 }

@@ -50,7 +50,9 @@ fn key_file() -> NamedTempFile {
 #[test]
 fn production_with_a_secret_is_accepted_and_allows_only_its_own_origin() {
     let production = [("ENVIRONMENT", "production"), ("AUTH__SECRET", SECRET)];
-    let Loaded { settings, warnings } = load(&production).unwrap();
+    let Loaded {
+        settings, warnings, ..
+    } = load(&production).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(settings.http.allowed_origins, []);
 }

@@ -199,7 +199,7 @@ impl Forwarding {
     }
 }
 
-fn uri(owner: &Authority, asked: &Uri) -> Uri {
+pub(crate) fn uri(owner: &Authority, asked: &Uri) -> Uri {
     let path = asked.path_and_query().map_or("/", PathAndQuery::as_str);
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(Scheme::HTTP);

@@ -10,6 +10,7 @@ mod client;
 mod entrance;
 mod forwarder;
 mod headers;
+mod knock;
 mod nodes;
 mod route;
 mod signature;
@@ -27,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub use entrance::Entrance;
 pub use forwarder::Forwarder;
+pub use knock::{Answered, Knocker, Said};
 pub use route::Route;
 pub use signature::ClusterKey;
 

@@ -12,10 +12,12 @@ use axum::body::Body;
 use futures_util::{StreamExt, stream};
 use http::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use switchboard_forward::{ClusterKey, ENDPOINT, Entrance, Forwarder, Forwarding, Parts, Route};
-use switchboard_messaging::SystemClock;
+use switchboard_forward::{
+    ClusterKey, ENDPOINT, Entrance, Forwarder, Forwarding, Knocker, Parts, Route, Said,
+};
 use switchboard_messaging::draining::DrainWindow;
 use switchboard_messaging::hub::{HubResult, NodeInfo, Registry};
+use switchboard_messaging::{Clock as _, SystemClock};
 use switchboard_protocol::answers::NodeFigures;
 use switchboard_protocol::{OrganizationId, Presence, Timestamp};
 use switchboard_socketio::{RemoteAddr, listen};
@@ -50,6 +52,8 @@ impl Registry for List {
 struct Node {
     route: Route,
     public: SocketAddr,
+    /// Where the others reach it.
+    inside: String,
     forwarding: Arc<Forwarding>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -93,6 +97,7 @@ impl Node {
         Self {
             route,
             public: addresses[0],
+            inside: format!("http://{}", addresses[1]),
             forwarding,
             stop,
             tasks,
@@ -311,4 +316,36 @@ async fn a_node_that_drains_or_stops_ends_the_websockets_that_it_forwards() {
     let mut stream = two.websocket(&one.session()).await;
     two.stop.cancel();
     assert_eq!(rest(&mut stream).await, "", "stopped");
+}
+
+#[tokio::test]
+async fn who_knocks_hears_whether_what_it_forwarded_would_be_taken() {
+    let (_one, two) = two_nodes().await;
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let _stops = stop.clone().drop_guard();
+    let now = || SystemClock.now();
+    let with = |secret| Knocker::new(ClusterKey::new(secret), tasks.clone(), stop.clone());
+    let knocker = with(SECRET);
+    let answer = knocker.knock(&two.inside, now()).await.unwrap();
+    assert_eq!(answer.said, Said::Welcome);
+    let apart = answer.at.unwrap().as_millis() - now().as_millis();
+    assert!(apart.abs() < 5_000, "{apart}");
+
+    let stranger = with(b"another secret of at least 32 bytes..");
+    let answer = stranger.knock(&two.inside, now()).await.unwrap();
+    assert_eq!(answer.said, Said::Refused);
+    let late = now().minus(Duration::from_secs(62));
+    let answer = knocker.knock(&two.inside, late).await.unwrap();
+    assert_eq!(answer.said, Said::Refused);
+    // The public listener has no entrance.
+    let outside = format!("http://{}", two.public);
+    let answer = knocker.knock(&outside, now()).await.unwrap();
+    assert_eq!(answer.said, Said::NotForwarding);
+
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let refused = knocker.knock(&address, now()).await.unwrap_err();
+    assert!(refused.contains("refused"), "{refused}");
+    assert!(knocker.knock("http://no address", now()).await.is_err());
 }

@@ -84,7 +84,8 @@ impl Door {
     ) -> Result<&'a Opened, ErrorObject> {
         let actor = self.who_is(token, seat.address()).await?;
         seat.is_being_taken(&actor.viewer.organization);
-        let opened = match self.begin(actor, socket, None).await {
+        let turn = self.traffic.comes(&actor.viewer, socket).await?;
+        let opened = match self.begin((actor, turn), socket, None).await {
             Ok(opened) => opened,
             Err(error) => {
                 // The next token may be another user's.

@@ -162,7 +162,7 @@ impl Door {
             let hub = &self.messaging.hub;
             self.present.take_over(hub, (viewer, at), &id, &owner).await;
         }
-        let rooms = self.rooms_of(viewer, &record).await?;
+        let (rooms, _) = self.rooms_of(viewer, &record).await?;
         self.end_session(&key, viewer, &owner).await;
         Ok(Ok(rooms.into_iter().collect()))
     }

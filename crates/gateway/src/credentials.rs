@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use switchboard_messaging::Actor;
 use switchboard_messaging::auth::AuthFailure;
+use switchboard_messaging::turns::Turn;
 use switchboard_protocol::ErrorObject;
 use switchboard_protocol::answers::Refreshed;
 use switchboard_socketio::{Handshake, Socket, SocketId, network_of};
@@ -59,12 +60,12 @@ impl Door {
     pub(crate) async fn let_in(
         &self,
         handshake: &Handshake,
-        actor: Actor,
+        (actor, turn): (Actor, Turn),
         socket: &Socket,
     ) -> Result<Opened, ErrorObject> {
-        let opened = match self.recover(handshake, &actor, socket).await? {
+        let opened = match self.recover(handshake, (&actor, turn), socket).await? {
             Recovered::Yes(opened) => *opened,
-            Recovered::No(failure) => self.begin(actor, socket, failure).await?,
+            Recovered::No(turn, failure) => self.begin((actor, turn), socket, failure).await?,
         };
         self.present.came(socket, &opened);
         Ok(opened)

@@ -8,16 +8,19 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use switchboard_messaging::auth::Authenticator;
 use switchboard_messaging::hub::{Channel, Room, SessionKey, SessionRecord};
-use switchboard_messaging::presence::{organization_channel, user_channel};
+use switchboard_messaging::presence::{self, organization_channel, user_channel};
 use switchboard_messaging::store::{Head, Viewer};
+use switchboard_messaging::turns::Turn;
 use switchboard_messaging::{Actor, Messaging, Outcome, publish};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::{Call, ClientEvent, ConversationId, ErrorCode, ErrorObject};
 use switchboard_socketio::{
     Ack, Application, DisconnectReason, Event, Handshake, Refusal, Socket, SocketId,
 };
+use switchboard_trace::TraceContext;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::arriving::Traffic;
 use crate::connection_calls::RecoveryCounts;
 use crate::connection_log::ConnectionLog;
 use crate::dialects::Dialects;
@@ -32,7 +35,7 @@ use crate::seat::Seat;
 use crate::session::{InRooms, Refusals, Session};
 use crate::sessions::Sessions;
 use crate::watchers::Watchers;
-use crate::{GatewayOptions, presence_calls};
+use crate::{GatewayOptions, presence_calls, traces};
 
 /// What the Socket.IO runtime hands its sockets to.
 #[derive(Debug)]
@@ -53,6 +56,7 @@ pub(crate) struct Door {
     /// Held while a user's sockets are counted and one is added.
     pub(crate) counting: Mutex<()>,
     pub(crate) places: Places,
+    pub(crate) traffic: Traffic,
 }
 
 /// A session, and what its socket is to be told first.
@@ -61,9 +65,6 @@ pub(crate) struct Opened {
     pub(crate) session: Arc<Session>,
     /// The conversations that it follows.
     pub(crate) rooms: Vec<ConversationId>,
-    /// Those of them whose rooms it is yet to enter.
-    /// With what was known of each when it was seen that the user is a member.
-    pub(crate) to_enter: Vec<Head>,
     pub(crate) total_unread: i64,
     pub(crate) recovered: bool,
     /// Why it is not, if it asked for it.
@@ -74,6 +75,28 @@ pub(crate) struct Opened {
     pub(crate) owner: String,
     /// Among its organization's sockets.
     pub(crate) place: Place,
+    /// Until it has been welcomed.
+    pub(crate) entrance: Mutex<Option<Box<Entrance>>>,
+}
+
+/// What only matters until a socket is in.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// When this is dropped the next one may come in.
+    pub(crate) _turn: Turn,
+    /// Those of its conversations whose rooms it is yet to enter, with what was known of each when it
+    /// was seen that the user is a member.
+    pub(crate) to_enter: Vec<Head>,
+    /// The user's newest conversations, if it is known that these are they.
+    pub(crate) newest: Option<Vec<Head>>,
+}
+
+impl Opened {
+    /// What to welcome it with, once.
+    pub(crate) fn enters(&self) -> Option<Box<Entrance>> {
+        let mut entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
+        entrance.take()
+    }
 }
 
 impl Door {
@@ -85,7 +108,8 @@ impl Door {
     async fn open(&self, handshake: &Handshake, socket: &Socket) -> Result<Opened, ErrorObject> {
         let actor = self.who_connects(handshake).await?;
         let viewer = actor.viewer.clone();
-        let opened = self.let_in(handshake, actor, socket).await;
+        let turn = self.traffic.comes(&viewer, socket).await?;
+        let opened = self.let_in(handshake, (actor, turn), socket).await;
         let connection = opened.as_ref().map(|opened| opened.owner.as_str());
         self.log.connects(handshake, &viewer, connection);
         opened
@@ -94,7 +118,7 @@ impl Door {
     /// A session that is new.
     pub(crate) async fn begin(
         &self,
-        actor: Actor,
+        (actor, turn): (Actor, Turn),
         socket: &Socket,
         failure: Option<RecoveryFailure>,
     ) -> Result<Opened, ErrorObject> {
@@ -121,9 +145,13 @@ impl Door {
         let rooms: Vec<_> = opening.heads.iter().map(|head| head.conversation).collect();
         let owner = self.new_owner();
         let key = self.keep(viewer, socket, &owner, &rooms).await;
+        let entrance = Entrance {
+            _turn: turn,
+            newest: self.newest(&opening.heads),
+            to_enter: opening.heads,
+        };
         Ok(Opened {
             session: self.session(actor, socket, socket.id()),
-            to_enter: opening.heads,
             rooms,
             total_unread: opening.total_unread,
             recovered: false,
@@ -131,7 +159,14 @@ impl Door {
             key,
             owner,
             place,
+            entrance: Mutex::new(Some(Box::new(entrance))),
         })
+    }
+
+    /// These, if they are all that matter to those who are told of the user's presence.
+    pub(crate) fn newest(&self, heads: &[Head]) -> Option<Vec<Head>> {
+        let most = self.messaging.rules.get().auto_join;
+        presence::are_all(heads, most).then(|| heads.to_vec())
     }
 
     /// Keeps the session for when its client comes back.
@@ -238,22 +273,33 @@ impl Door {
                 return Ok(Handled::Recovered(publish::value(&answer)?, rooms));
             }
             call => {
-                let outcome = match call {
-                    // From there on it is the store's queue in which organizations have turns.
-                    Call::SendMessage(input) => {
-                        let placed = || {
-                            event.turn.pass();
-                            drop(turn);
-                        };
-                        self.messaging.send(caller, input, placed).await
-                    }
-                    call => self.messaging.carry_out(caller, call).await,
+                // From there on it is the store's queue in which organizations have turns.
+                let placed = || {
+                    event.turn.pass();
+                    drop(turn);
                 };
+                let outcome = self.messaging.carry_out_in_turn(caller, call, placed).await;
                 outcome.map_err(|error| self.dialects.in_words_of(socket, &event.name, error))?
             }
         };
         let known = known.ok_or_else(ErrorObject::internal)?;
         Ok(Handled::Done(known, outcome))
+    }
+
+    async fn call_traced(
+        &self,
+        socket: Socket,
+        (opened, of_socket): (&Arc<Opened>, Option<TraceContext>),
+        event: Event,
+    ) {
+        let Some(tracer) = &self.messaging.tracer else {
+            return self.call(socket, opened, event).await;
+        };
+        let known = self.dialects.call_of(&socket, &event.name);
+        let label = known.map_or("unknown", ClientEvent::name);
+        let trace = traces::of_event(tracer, label, (opened, of_socket), &event);
+        // It is large, and would be here twice.
+        trace.run(Box::pin(self.call(socket, opened, event))).await;
     }
 
     async fn call(&self, socket: Socket, opened: &Arc<Opened>, mut event: Event) {
@@ -285,6 +331,11 @@ impl Door {
                 self.rooms.enter_all(rooms).await;
             }
             Err(error) => {
+                let (code, is_ours) = (error.code.as_str(), error.code.http_status() >= 500);
+                switchboard_trace::failed(code, is_ours);
+                if error.code == ErrorCode::Internal {
+                    traces::log_failure(label, opened, &event);
+                }
                 let error = error.of_event(&event.name);
                 self.fail(&socket, &opened.session.refusals, &error, ack);
             }
@@ -311,9 +362,13 @@ impl Application for Door {
     type Session = Seat;
 
     async fn connect(&self, handshake: Handshake, socket: Socket) -> Result<Seat, Refusal> {
+        let trace = traces::of_handshake(&handshake);
         let seated = match self.seat_without_token(&handshake, &socket).await {
-            Ok(Some(free)) => return Ok(free),
-            Ok(None) => self.open(&handshake, &socket).await.map(Seat::taken),
+            Ok(Some(free)) => return Ok(free.in_trace(trace)),
+            Ok(None) => {
+                let opened = self.open(&handshake, &socket).await;
+                opened.map(|opened| Seat::taken(opened).in_trace(trace))
+            }
             Err(error) => Err(error),
         };
         let result = seated
@@ -341,7 +396,10 @@ impl Application for Door {
 
     async fn event(&self, socket: Socket, seat: Arc<Seat>, event: Event) {
         match seat.opened() {
-            Some(opened) => self.call(socket, opened, event).await,
+            Some(opened) => {
+                let of = (opened, seat.trace());
+                self.call_traced(socket, of, event).await;
+            }
             None => self.event_of_nobody(&socket, &seat, event).await,
         }
     }
@@ -358,6 +416,8 @@ impl Application for Door {
         metrics::counter!("switchboard_disconnects_total", "reason" => reason.as_str())
             .increment(1);
         let viewer = opened.session.viewer();
+        drop(opened.enters());
+        let _turn = self.traffic.goes(viewer).await;
         self.expiry.forget(&id);
         let organization = &viewer.organization;
         self.rooms.socket_gone(organization, &id).await;

@@ -1,5 +1,6 @@
 //! The socket door: connect → decode → pipeline → ack, and what the hub brings → rooms → sockets.
 
+mod arriving;
 mod authenticating;
 mod connection_calls;
 mod connection_log;
@@ -22,6 +23,7 @@ mod rooms;
 mod seat;
 mod session;
 mod sessions;
+mod traces;
 mod unread;
 mod watchers;
 mod welcoming;
@@ -168,6 +170,7 @@ impl Gateway {
             revoker,
             counting: std::sync::Mutex::default(),
             places: places::Places::default(),
+            traffic: arriving::Traffic::default(),
         };
         let server = Server::new(socketio, door);
         outlet.open(server.handle());
@@ -222,8 +225,13 @@ fn of_runtime(
     dialects: &dialects::Dialects,
 ) -> switchboard_socketio::Options {
     switchboard_socketio::Options {
-        // Where a token may be, and what kind of program the client is.
-        headers: vec![header::AUTHORIZATION, header::COOKIE, header::USER_AGENT],
+        // Where a token may be, what kind of program the client is, and which trace it belongs to.
+        headers: vec![
+            header::AUTHORIZATION,
+            header::COOKIE,
+            header::USER_AGENT,
+            traces::TRACEPARENT,
+        ],
         namespaces: dialects.namespaces(),
         ..options.socketio.clone()
     }

@@ -239,6 +239,7 @@ mod tests {
             except: None,
             enters: None,
             at: Timestamp::default(),
+            trace: None,
             position: None,
         }
     }

@@ -108,6 +108,7 @@ impl Present {
                 except: None,
                 enters: None,
                 at,
+                trace: None,
                 position: None,
             };
             // One that does not hear of it ends by its heartbeat.

@@ -2,6 +2,7 @@
 //! rooms, and what it missed. Any doubt, and it begins anew.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
 
 use futures_util::StreamExt;
 use switchboard_messaging::Actor;
@@ -9,11 +10,12 @@ use switchboard_messaging::hub::{
     BusEvent, Channel, Claim, Lost, Missed, Position, Room, SessionKey, SessionRecord,
 };
 use switchboard_messaging::presence::{organization_channel, user_channel};
-use switchboard_messaging::store::Viewer;
+use switchboard_messaging::store::{Head, Viewer};
+use switchboard_messaging::turns::Turn;
 use switchboard_protocol::{ConversationId, ErrorObject};
 use switchboard_socketio::{Handshake, Protocol, Socket, SocketId};
 
-use crate::door::{Door, Opened};
+use crate::door::{Door, Entrance, Opened};
 use crate::rooms::{Post, Resumption, is_receipt, message_at, room_name};
 
 /// Most events that a client is given at once; one that missed more begins anew.
@@ -66,7 +68,7 @@ impl From<Lost> for RecoveryFailure {
 pub(crate) enum Recovered {
     Yes(Box<Opened>),
     /// With the reason, if it asked at all.
-    No(Option<RecoveryFailure>),
+    No(Turn, Option<RecoveryFailure>),
 }
 
 /// What a client asks with.
@@ -120,18 +122,26 @@ impl Door {
     pub(crate) async fn recover(
         &self,
         handshake: &Handshake,
-        actor: &Actor,
+        (actor, turn): (&Actor, Turn),
         socket: &Socket,
     ) -> Result<Recovered, ErrorObject> {
         let Some(asked) = Asked::of(handshake).filter(|_| self.sessions.are_kept()) else {
-            return Ok(Recovered::No(None));
+            return Ok(Recovered::No(turn, None));
         };
         let result = self.try_recover(&asked, actor, socket).await?;
         let counted = result.as_ref().map(drop).map_err(|failure| *failure);
         self.recoveries.count(counted);
         Ok(match result {
-            Ok(opened) => Recovered::Yes(Box::new(opened)),
-            Err(failure) => Recovered::No(Some(failure)),
+            Ok((mut opened, newest)) => {
+                let entrance = Entrance {
+                    _turn: turn,
+                    to_enter: Vec::new(),
+                    newest,
+                };
+                opened.entrance = Mutex::new(Some(Box::new(entrance)));
+                Recovered::Yes(Box::new(opened))
+            }
+            Err(failure) => Recovered::No(turn, Some(failure)),
         })
     }
 
@@ -140,7 +150,7 @@ impl Door {
         asked: &Asked,
         actor: &Actor,
         socket: &Socket,
-    ) -> Result<Result<Opened, RecoveryFailure>, ErrorObject> {
+    ) -> Result<Result<(Opened, Option<Vec<Head>>), RecoveryFailure>, ErrorObject> {
         let viewer = &actor.viewer;
         let owner = self.new_owner();
         let record = match self.claim(&asked.key, viewer, &owner).await {
@@ -165,7 +175,7 @@ impl Door {
                 .given_up(asked, viewer, &owner, RecoveryFailure::Unknown)
                 .await));
         };
-        let rooms = self.rooms_of(viewer, &record).await?;
+        let (rooms, heads) = self.rooms_of(viewer, &record).await?;
         let total_unread = self.messaging.count_unread(viewer).await?;
         let back = Back {
             asked,
@@ -182,17 +192,19 @@ impl Door {
         self.sessions
             .begin(&viewer.organization, &asked.key, record)
             .await;
-        Ok(Ok(Opened {
+        let opened = Opened {
             session: self.session(actor.clone(), socket, id),
             rooms: rooms.into_iter().collect(),
-            to_enter: Vec::new(),
+
             total_unread,
             recovered: true,
             failure: None,
             key: Some(asked.key.clone()),
             owner,
             place,
-        }))
+            entrance: Mutex::default(),
+        };
+        Ok(Ok((opened, self.newest(&heads))))
     }
 
     pub(crate) async fn claim(
@@ -239,12 +251,13 @@ impl Door {
         }
     }
 
-    /// The conversations that the socket follows and its user is still a member of.
+    /// The conversations that the socket follows and its user is still a member of, and the user's
+    /// newest.
     pub(crate) async fn rooms_of(
         &self,
         viewer: &Viewer,
         record: &SessionRecord,
-    ) -> Result<BTreeSet<ConversationId>, ErrorObject> {
+    ) -> Result<(BTreeSet<ConversationId>, Vec<Head>), ErrorObject> {
         let store = &self.messaging.store;
         let heads = match self.messaging.rules.get().auto_join {
             0 => Vec::new(),
@@ -270,7 +283,7 @@ impl Door {
         for found in looked {
             rooms.extend(found?);
         }
-        Ok(rooms)
+        Ok((rooms, heads))
     }
 
     /// Puts the socket where it was, with what it missed, in its words.

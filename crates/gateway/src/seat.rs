@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use switchboard_protocol::OrganizationId;
+use switchboard_trace::TraceContext;
 
 use crate::door::Opened;
 use crate::session::Refusals;
@@ -16,6 +17,7 @@ pub(crate) struct Seat {
     taker: Mutex<Option<OrganizationId>>,
     /// Where it comes from, for counting tokens that are not good.
     address: Option<IpAddr>,
+    trace: Option<TraceContext>,
     /// What it was refused while it was nobody's.
     pub(crate) refusals: Refusals,
 }
@@ -27,6 +29,7 @@ impl Seat {
             opened: OnceLock::from(Arc::new(opened)),
             taker: Mutex::default(),
             address: None,
+            trace: None,
             refusals: Refusals::default(),
         }
     }
@@ -37,8 +40,20 @@ impl Seat {
             opened: OnceLock::new(),
             taker: Mutex::default(),
             address,
+            trace: None,
             refusals: Refusals::default(),
         }
+    }
+
+    /// Its events belong to this trace, unless they say otherwise.
+    #[must_use]
+    pub(crate) fn in_trace(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The trace that its events belong to, unless they say otherwise.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.trace
     }
 
     /// Its session; `None` while it is nobody's.

@@ -15,13 +15,17 @@ impl Door {
     /// Lets a socket into its rooms and tells it and the others that it is there.
     pub(crate) async fn welcome(&self, socket: &Socket, opened: &Opened) {
         let device = &opened.session.device;
+        let entrance = opened.enters();
+        let to_enter = entrance.as_ref().map_or(&[][..], |one| &one.to_enter);
+        let newest = entrance.as_ref().and_then(|one| one.newest.as_deref());
         // Who was told that it is ready can be found by others.
         let (removed, ()) = tokio::join!(
-            self.enter_rooms(socket, opened),
-            self.messaging.presence.socket_came(device)
+            self.enter_rooms(socket, opened, to_enter),
+            self.messaging.presence.socket_came(device, newest)
         );
         self.say_where_it_stands(socket, opened, &removed).await;
         self.tell_unread(socket, opened).await;
+        drop(entrance);
         let actor = &opened.session.caller().actor;
         self.queue.came(&actor.viewer, socket.clone());
         self.expiry.watch(socket.clone(), actor.expires_at);
@@ -30,8 +34,12 @@ impl Door {
     }
 
     /// Enters the conversations' rooms; returns those from which the user was removed meanwhile.
-    async fn enter_rooms(&self, socket: &Socket, opened: &Opened) -> Vec<ConversationId> {
-        let to_enter = &opened.to_enter;
+    async fn enter_rooms(
+        &self,
+        socket: &Socket,
+        opened: &Opened,
+        to_enter: &[Head],
+    ) -> Vec<ConversationId> {
         let entry = |head: &Head| {
             let channel = conversation_channel(opened, head.conversation);
             Entry::new(channel, socket.clone())

@@ -224,6 +224,7 @@ fn event(number: u64) -> BusEvent {
         except: None,
         enters: None,
         at: Timestamp::from_millis(0),
+        trace: None,
         position: None,
     }
 }

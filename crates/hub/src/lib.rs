@@ -14,7 +14,10 @@ use std::time::Duration;
 
 pub use memory::{MemoryCluster, MemoryHub};
 pub use order::LogBounds;
-pub use redis::{RedisHub, RedisOptions, RedisTls};
+pub use redis::{
+    RedisExamination, RedisHub, RedisOptions, RedisTls, RedisTrouble, SentinelFacts,
+    SentinelsAsked, ServerFacts, ask_sentinels,
+};
 
 /// How long a node counts as alive after it last renewed its lease.
 pub const LEASE: Duration = Duration::from_secs(15);

@@ -164,6 +164,7 @@ impl World {
             except: None,
             enters: None,
             at: Timestamp::from_millis(0),
+            trace: None,
             position: None,
         };
         let hub: &dyn Hub = &*self.hub;

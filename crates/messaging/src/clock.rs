@@ -23,13 +23,20 @@ pub trait Ids: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-impl Clock for SystemClock {
+impl SystemClock {
+    /// The time now, as finely as the machine tells it.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that asks the system"
     )]
+    pub fn system_time() -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
+        let since = Self::system_time()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -18,6 +18,8 @@ use switchboard_protocol::{
     ConversationId, DeliveryClass, OrganizationId, Presence, PresenceStatus, Timestamp, UserId,
 };
 
+use switchboard_trace::TraceContext;
+
 use crate::circuit::Circuit;
 use crate::rate::Rate;
 
@@ -88,6 +90,13 @@ pub struct BusEvent {
     pub enters: Option<Enters>,
     /// When what it tells of was stored or happened.
     pub at: Timestamp,
+    /// The span that published it, if its trace is sampled: who delivers it goes on from there.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "switchboard_trace::lenient"
+    )]
+    pub trace: Option<TraceContext>,
     /// Its place in the organization's order, once it has one: the hub gives it, not the publisher.
     #[serde(skip)]
     pub position: Option<Position>,

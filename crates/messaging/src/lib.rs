@@ -12,6 +12,7 @@ mod commands;
 mod connecting;
 mod cursor;
 pub mod draining;
+pub mod fair_queue;
 pub mod hub;
 pub mod limits;
 pub mod live;
@@ -29,6 +30,7 @@ pub mod searchable;
 pub mod service;
 pub mod session;
 pub mod store;
+pub mod turns;
 pub mod typing;
 
 pub use actor::{Actor, Caller, Following};

@@ -8,6 +8,8 @@ use switchboard_protocol::{
     Call, ClientEvent, ConversationId, Detail, ErrorObject, OrganizationId, UserId,
 };
 
+use switchboard_trace::{Tracer, span};
+
 use crate::access::{self, Access};
 use crate::actor::Caller;
 use crate::bridges::Bridges;
@@ -68,6 +70,8 @@ pub struct Messaging {
     pub bridges: Bridges,
     /// The tokens that are no longer believed.
     pub revocations: Revocations,
+    /// Begins the traces of events; `None`: nobody wants them.
+    pub tracer: Option<Tracer>,
 }
 
 /// The bucket of all calls of an organization. No event has that name, so whose it is called does not
@@ -153,19 +157,37 @@ impl Messaging {
         self.admit(caller, known).await?;
         let known = known.ok_or_else(|| ErrorObject::not_found("event"))?;
         // Every mistake in the payload is told at once.
+        let _span = span("decode");
         decode(known).map_err(ErrorObject::validation)
     }
 
     /// The second half.
     pub async fn carry_out(&self, caller: &Caller, call: Call) -> Result<Outcome, ErrorObject> {
+        self.carry_out_in_turn(caller, call, || {}).await
+    }
+
+    /// The same for a door that carries out several calls of a caller at a time: `placed` is called once
+    /// whatever comes later cannot come before this one any more.
+    pub async fn carry_out_in_turn(
+        &self,
+        caller: &Caller,
+        call: Call,
+        placed: impl FnOnce() + Send,
+    ) -> Result<Outcome, ErrorObject> {
         // Reads are allowed or not here. Writes are judged under the row lock that they take, so
         // that a removal which commits first wins.
         self.authorize(caller, &call).await?;
         // The command or query; a command returns when its change is committed.
-        self.execute(caller, call).await
+        match call {
+            Call::SendMessage(input) => {
+                commands::send_message::run(self, caller, input, placed).await
+            }
+            call => self.execute(caller, call).await,
+        }
     }
 
     async fn admit(&self, caller: &Caller, event: Option<ClientEvent>) -> Result<(), ErrorObject> {
+        let _span = span("admit");
         let viewer = caller.viewer();
         let rates = self.rates.get();
         let (bucket, rate) = match event {
@@ -212,6 +234,7 @@ impl Messaging {
     }
 
     async fn authorize(&self, caller: &Caller, call: &Call) -> Result<(), ErrorObject> {
+        let _span = span("authorize");
         match access::needed(call) {
             Access::Member(conversation) => {
                 self.must_be_member(caller.viewer(), conversation).await
@@ -331,7 +354,6 @@ impl Messaging {
         call: Call,
     ) -> Result<Outcome, ErrorObject> {
         match call {
-            Call::SendMessage(input) => self.send(caller, input, || {}).await,
             Call::EditMessage(input) => commands::edit_message::run(self, caller, input).await,
             Call::DeleteMessage { message } => {
                 commands::delete_message::run(self, caller, message).await

@@ -27,7 +27,8 @@ use crate::Clock;
 use crate::actor::Caller;
 use crate::hub::{BusEvent, Channel, Device, Hub, NodeInfo, PresenceChange, PresenceOutcome, Room};
 use crate::publish;
-use crate::store::{Store, StoreResult, Viewer};
+use crate::store::{Head, Store, StoreResult, Viewer};
+use crate::turns::Turns;
 
 /// Most conversations (newest activity first) whose members hear of a change.
 const AUDIENCE: i64 = 200;
@@ -36,6 +37,9 @@ const MAX_MEMBERS: i64 = 500;
 
 /// A user may be seen again within the grace as often; each time it begins anew.
 const SETTLE_ROUNDS: usize = 10;
+/// Users of this node that are looked at at a time when their grace is over: thousands may be gone with
+/// a network.
+const SETTLING_AT_ONCE: usize = 32;
 /// Milliseconds are cut off on the way; what is left of a grace below this is nothing.
 const SLACK: Duration = Duration::from_millis(20);
 
@@ -68,6 +72,7 @@ struct Inner {
     local: LocalUsers,
     unheard: Unheard,
     records: Records,
+    settling: Turns,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -102,6 +107,7 @@ impl PresenceService {
                 local: LocalUsers::default(),
                 unheard: Unheard::default(),
                 records,
+                settling: Turns::new(SETTLING_AT_ONCE, usize::MAX),
                 tasks: tasks.clone(),
                 stop,
             }),
@@ -110,15 +116,21 @@ impl PresenceService {
         service
     }
 
-    /// A socket came.
-    pub async fn socket_came(&self, device: &Arc<LocalDevice>) {
+    /// A socket came, to whose user these are the newest conversations, if that was read just now.
+    pub async fn socket_came(&self, device: &Arc<LocalDevice>, newest: Option<&[Head]>) {
         device.is_back(self.inner.clock.now());
         self.inner.local.came(device);
-        self.tell(device, Some(&device.socket)).await;
+        let audience = newest.map(|heads| small(heads.iter().take(AUDIENCE as usize)));
+        self.tell(device, Some(&device.socket), audience).await;
     }
 
     /// Tells the hub what a device is, unless it knows.
-    async fn tell(&self, device: &LocalDevice, except: Option<&str>) {
+    async fn tell(
+        &self,
+        device: &LocalDevice,
+        except: Option<&str>,
+        audience: Option<Vec<ConversationId>>,
+    ) {
         let mut told = device.told().await;
         let status = device.status();
         if matches!(*told, Told::Gone) || *told == Told::Status(status) {
@@ -131,7 +143,8 @@ impl PresenceService {
             name: device.name.clone(),
         });
         // That somebody has been idle is no sign of life.
-        self.apply_at(&device.viewer, change, except, device.last())
+        let told = (except, audience);
+        self.apply_at(&device.viewer, change, told, device.last())
             .await;
     }
 
@@ -165,7 +178,7 @@ impl PresenceService {
                     };
                     let now = self.inner.clock.now();
                     self.inner.records.add(Some(&viewer), presence.status, now);
-                    self.announce(&viewer, &presence, None).await;
+                    self.announce(&viewer, &presence, (None, None)).await;
                 }
             }
             Err(error) => tracing::debug!(cause = error.0, "lease not renewed"),
@@ -239,11 +252,14 @@ impl PresenceService {
         // Nodes' clocks differ: after some rounds it is settled whatever they say.
         for _ in 0..SETTLE_ROUNDS {
             tokio::time::sleep(wait).await;
+            let turn = self.inner.settling.next(&viewer.organization).await;
             wait = self.grace_left(viewer).await;
+            drop(turn);
             if wait < SLACK {
                 break;
             }
         }
+        let _turn = self.inner.settling.next(&viewer.organization).await;
         self.apply(viewer, PresenceChange::Settle).await;
     }
 
@@ -265,16 +281,16 @@ impl PresenceService {
 
     /// Applies a change and announces it; the number of devices left, when the hub could tell.
     async fn apply(&self, viewer: &Viewer, change: PresenceChange) -> Option<u32> {
-        self.apply_at(viewer, change, None, self.inner.clock.now())
+        self.apply_at(viewer, change, (None, None), self.inner.clock.now())
             .await
     }
 
-    /// The same with when the user was last seen.
+    /// The same with when the user was last seen, who is not told, and who is, if that is known.
     async fn apply_at(
         &self,
         viewer: &Viewer,
         change: PresenceChange,
-        except: Option<&str>,
+        told: (Option<&str>, Option<Vec<ConversationId>>),
         seen: Timestamp,
     ) -> Option<u32> {
         let (organization, user) = (&viewer.organization, &viewer.user);
@@ -292,19 +308,27 @@ impl PresenceService {
         if outcome.changed {
             let now = self.inner.clock.now();
             self.inner.records.add(Some(viewer), status, now);
-            self.announce(viewer, &outcome.presence, except).await;
+            self.announce(viewer, &outcome.presence, told).await;
         }
         Some(outcome.devices)
     }
 
     /// Tells whoever shares a live conversation with the user, and the user's own sockets. Without
     /// the store the user's own devices hear of it, and the others when it is back.
-    async fn announce(&self, viewer: &Viewer, presence: &Presence, except: Option<&str>) {
-        let audience = self.audience(viewer).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "presence is told to the user's own devices only");
-            self.inner.unheard.add(viewer);
-            Vec::new()
-        });
+    async fn announce(
+        &self,
+        viewer: &Viewer,
+        presence: &Presence,
+        (except, known): (Option<&str>, Option<Vec<ConversationId>>),
+    ) {
+        let audience = match known {
+            Some(audience) => audience,
+            None => self.audience(viewer).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "presence is told to the user's own devices only");
+                self.inner.unheard.add(viewer);
+                Vec::new()
+            }),
+        };
         match self.event(viewer, presence, audience, except) {
             Ok(event) => {
                 if let Err(error) = self.inner.hub.publish(event).await {
@@ -332,7 +356,7 @@ impl PresenceService {
                 .ok()
                 .and_then(|found| found.presences.into_iter().next())
             {
-                self.announce(&viewer, &presence, None).await;
+                self.announce(&viewer, &presence, (None, None)).await;
             }
         }
     }
@@ -340,10 +364,7 @@ impl PresenceService {
     /// The conversations in which a change of the user is told.
     async fn audience(&self, viewer: &Viewer) -> StoreResult<Vec<ConversationId>> {
         let heads = self.inner.store.heads_of(viewer, AUDIENCE).await?;
-        let small = heads
-            .into_iter()
-            .filter(|head| head.member_count <= MAX_MEMBERS);
-        Ok(small.map(|head| head.conversation).collect())
+        Ok(small(heads.iter()))
     }
 
     fn event(
@@ -365,9 +386,22 @@ impl PresenceService {
             except: except.map(str::to_owned),
             enters: None,
             at: self.inner.clock.now(),
+            trace: None,
             position: None,
         })
     }
+}
+
+/// Those that are not too large to be told.
+fn small<'h>(heads: impl Iterator<Item = &'h Head>) -> Vec<ConversationId> {
+    let small = heads.filter(|head| head.member_count <= MAX_MEMBERS);
+    small.map(|head| head.conversation).collect()
+}
+
+/// Whether `heads`, read with room for `most`, are as many of the newest as matter here.
+pub fn are_all(heads: &[Head], most: i64) -> bool {
+    let count = heads.len() as i64;
+    count < most || count >= AUDIENCE
 }
 
 /// The channel that every node with a socket of the organization listens to.
@@ -385,3 +419,6 @@ pub fn user_channel(organization: &OrganizationId, user: &UserId) -> Channel {
         room: Room::User(user.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

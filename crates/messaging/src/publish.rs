@@ -118,6 +118,7 @@ fn addressed(
         except: except.map(str::to_owned),
         enters: None,
         at,
+        trace: None,
         position: None,
     })
 }

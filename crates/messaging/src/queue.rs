@@ -194,6 +194,7 @@ pub(crate) fn plain(
         except: None,
         enters: None,
         at,
+        trace: None,
         position: None,
     }
 }

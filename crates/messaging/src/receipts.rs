@@ -144,6 +144,7 @@ impl ReceiptService {
                 except: None,
                 enters: None,
                 at: self.inner.clock.now(),
+                trace: None,
                 position: None,
             };
             if let Err(error) = self.inner.hub.publish(event).await {

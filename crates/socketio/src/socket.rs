@@ -189,6 +189,11 @@ impl Socket {
         matches!(*lock(&self.inner.phase), Phase::Connected { .. })
     }
 
+    /// Whether it has ended, or its client went away while it connected.
+    pub fn is_gone(&self) -> bool {
+        self.gone().is_some() || self.inner.session.ended().is_some()
+    }
+
     /// Makes the client recoverable: it is told `pid`, a secret under which it asks for its
     /// session when it comes back, in `auth.pid` of its next CONNECT. Only while it connects, and
     /// only for clients of protocol v5.

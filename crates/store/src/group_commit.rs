@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use switchboard_messaging::fair_queue::FairQueue;
 use switchboard_messaging::store::{StoreError, StoreResult};
+use switchboard_trace::{Batch, Ticket, ticket};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::fair_queue::FairQueue;
 use asides::Asides;
 
 /// Most items that may wait; one organization alone may have half of them.
@@ -43,6 +44,16 @@ pub(crate) enum Fate<T> {
     Done(StoreResult<T>),
     /// Somebody else has locked its row. Nothing was done.
     Held,
+}
+
+impl<T> Fate<T> {
+    /// Whether the database did not do what it was asked, as opposed to a refusal.
+    fn is_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Done(Err(StoreError::Unavailable(_) | StoreError::Internal(_)))
+        )
+    }
 }
 
 /// What is done with a batch.
@@ -74,6 +85,8 @@ pub(crate) trait Commit: Send + Sync + 'static {
 struct Waiting<C: Commit> {
     item: C::Item,
     answer: oneshot::Sender<StoreResult<C::Output>>,
+    /// How its trace knows of its batch.
+    ticket: Option<Box<Ticket>>,
 }
 
 /// One writer with a bounded queue before it.
@@ -173,7 +186,12 @@ impl<C: Commit> Shared<C> {
         }
         let (answer, answered) = oneshot::channel();
         let until_served = wait + state.commit_time;
-        let pushed = state.queue.push(&lane, Waiting { item, answer });
+        let waiting = Waiting {
+            item,
+            answer,
+            ticket: ticket(),
+        };
+        let pushed = state.queue.push(&lane, waiting);
         pushed.map_err(|_| shed("full", until_served))?;
         Ok(answered)
     }
@@ -211,10 +229,12 @@ impl<C: Commit> Shared<C> {
 
     /// Commits a batch and answers it; gives back those whose rows somebody else holds.
     async fn commit(&self, batch: Vec<Waiting<C>>, locks: Locks) -> Vec<Waiting<C>> {
-        let (items, answers): (Vec<_>, Vec<_>) = batch
+        let (items, callers): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .map(|waiting| (waiting.item, waiting.answer))
+            .map(|waiting| (waiting.item, (waiting.answer, waiting.ticket)))
             .unzip();
+        let tickets = callers.iter().filter_map(|(_, ticket)| ticket.as_deref());
+        let traced = Batch::begin(tickets);
         let fates = match self.once(&items, locks).await {
             Ok(fates) => fates,
             // Something is wrong with one of them; its neighbours must not suffer for it.
@@ -224,12 +244,18 @@ impl<C: Commit> Shared<C> {
                 .map(|_| Fate::Done(Err(copy(&error))))
                 .collect(),
         };
+        let failed = fates.iter().any(Fate::is_failure);
+        traced.end(C::OPERATION, items.len(), failed);
         let mut held = Vec::new();
-        for ((item, answer), fate) in items.into_iter().zip(answers).zip(fates) {
+        for ((item, (answer, ticket)), fate) in items.into_iter().zip(callers).zip(fates) {
             match fate {
                 // Fails when the caller has gone, which is its business.
                 Fate::Done(result) => drop(answer.send(result)),
-                Fate::Held => held.push(Waiting { item, answer }),
+                Fate::Held => held.push(Waiting {
+                    item,
+                    answer,
+                    ticket,
+                }),
             }
         }
         held

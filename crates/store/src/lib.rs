@@ -10,7 +10,7 @@
 //! first, and reads whatever it decides on after that, in another statement. Sends are decided by
 //! a pure function (`plan`) for a whole batch at once: while one batch commits, the next one
 //! gathers (`group_commit`; watermarks the same way in `marks`), so that a commit's `fsync` is shared and nothing waits on purpose.
-//! Organizations have turns (`fair_queue`), and a conversation that somebody else has locked holds
+//! Organizations have turns (`FairQueue`), and a conversation that somebody else has locked holds
 //! up nobody but those who send to it (`group_commit::asides`).
 //!
 //! # How to add a method
@@ -30,8 +30,8 @@ mod amend;
 mod batch;
 mod conversations;
 mod database;
+mod examination;
 mod failure;
-mod fair_queue;
 mod group_commit;
 mod growth;
 mod marks;
@@ -64,7 +64,8 @@ use std::time::Duration;
 use switchboard_messaging::store::{StoreError, StoreResult};
 use switchboard_messaging::{Circuit, Store};
 
-pub use schema::{SchemaState, migrate, pending, schema_state};
+pub use examination::{PostgresExamination, PostgresFacts, PostgresTrouble};
+pub use schema::{SchemaState, known_migrations, migrate, pending, schema_state};
 
 /// Which database, and how much of it.
 #[derive(Clone)]
@@ -111,6 +112,11 @@ pub async fn open(options: Options) -> StoreResult<Arc<dyn Store>> {
         }
     };
     Ok(Arc::new(store))
+}
+
+/// The file that an `sqlite://` URL names.
+pub fn sqlite_file(url: &str) -> StoreResult<std::path::PathBuf> {
+    sqlite::file(url)
 }
 
 /// Which of the two databases.

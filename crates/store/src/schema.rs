@@ -116,6 +116,11 @@ fn migrator(backend: Backend) -> &'static Migrator {
 /// Version and description of what was applied.
 type Applied = BTreeMap<i64, String>;
 
+/// How many migrations this binary has for a database.
+pub fn known_migrations(url: &str) -> StoreResult<usize> {
+    Ok(migrator(Backend::of(url)?).iter().count())
+}
+
 fn missing(backend: Backend, applied: &Applied) -> Vec<String> {
     migrator(backend)
         .iter()

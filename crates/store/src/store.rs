@@ -107,6 +107,7 @@ async fn measured<T>(
     operation: &'static str,
     work: impl Future<Output = StoreResult<T>>,
 ) -> StoreResult<T> {
+    let _span = switchboard_trace::span("store").does(operation);
     let begun = Instant::now();
     let done = work.await;
     metrics::histogram!("switchboard_store_duration_seconds", "operation" => operation)

@@ -1,5 +1,8 @@
 //! The command line.
 
+mod doctor;
+#[cfg(test)]
+mod reference;
 mod verify;
 
 use std::path::PathBuf;
@@ -8,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::doctor::{Doctor, Health};
 pub(crate) use self::verify::Verify;
 
 /// A Socket.IO-compatible messaging gateway: acked means stored; in order, no gap, no double.
@@ -28,6 +32,16 @@ pub(crate) enum Command {
     Config(Config),
     /// Print a token, signed with the configured secret or the development key
     Token(Token),
+    /// Connect to everything that is configured, and say what is wrong and how to mend it
+    ///
+    /// It changes nothing, but for a key of its own in Redis that is gone after some seconds, and a file
+    /// that it removes at once where the node is going to write. Exit code 0 when no check fails, else 1;
+    /// 78 when the configuration cannot be used, so that nothing else could be looked at.
+    Doctor(Doctor),
+    /// Ask a running node whether it is ready: for health checks
+    ///
+    /// One line, and exit code 0 if it is and 1 if not, also when it does not answer.
+    Health(Health),
     /// Run many clients against a live cluster, and judge whether it keeps its promises
     Verify(Verify),
     /// Print the version

@@ -1,6 +1,7 @@
 //! The short commands.
 
 pub(crate) mod config;
+pub(crate) mod health;
 pub(crate) mod migrate;
 pub(crate) mod token;
 pub(crate) mod verify;

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod dialects;
+mod doctor;
 mod exit;
 mod keys;
 mod output;
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         Command::Migrate(options) => commands::migrate::run(&options),
         Command::Config(options) => commands::config::run(&options),
         Command::Token(options) => commands::token::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
+        Command::Health(options) => commands::health::run(&options),
         Command::Verify(options) => commands::verify::run(&options),
         Command::Version => output::line(cli::version()),
     };

@@ -4,13 +4,14 @@ pub(crate) mod connect;
 mod figures;
 mod forwarding;
 mod judging;
-mod jwks;
+pub(crate) mod jwks;
 mod keeper;
 mod origins;
 mod parts;
 mod proxies;
 mod reload;
 pub(crate) mod signals;
+mod traces;
 mod welcome;
 
 use std::sync::Arc;
@@ -42,6 +43,8 @@ use crate::exit::{Done, Failure};
 use crate::keys;
 
 use forwarding::Place;
+pub(crate) use forwarding::cluster_key;
+use traces::Traces;
 
 /// What a running node consists of.
 struct Node {
@@ -56,6 +59,7 @@ struct Node {
     tasks: TaskTracker,
     stop: CancellationToken,
     listeners: Listeners,
+    traces: Traces,
 }
 
 /// Owner of the listeners' tasks, and the signal that makes them take no more.
@@ -73,9 +77,12 @@ impl Listeners {
 }
 
 pub(crate) fn run(options: &ConfigFile) -> Done {
-    let Loaded { settings, warnings } = load(options.config.as_deref())?;
+    let Loaded {
+        settings, warnings, ..
+    } = load(options.config.as_deref())?;
     let dialects = dialects::read(&settings)?;
-    let logs = start_logs(&settings)?;
+    let node_id = parts::node_id(&settings);
+    let logs = start_logs(&settings, &node_id)?;
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
@@ -84,7 +91,8 @@ pub(crate) fn run(options: &ConfigFile) -> Done {
     let runtime = tokio::runtime::Runtime::new().context("no runtime")?;
     let served = runtime.block_on(async {
         let mut signals = signals::Signals::listen()?;
-        let starting = start((settings, dialects), metrics);
+        let traces = Traces::start(&settings, &node_id)?;
+        let starting = start((settings, dialects), node_id, (metrics, traces));
         let (node, welcome, mut reload) = tokio::select! {
             started = starting => started?,
             () = signals.end() => return Ok(()),
@@ -104,23 +112,23 @@ pub(crate) fn run(options: &ConfigFile) -> Done {
     served
 }
 
-fn start_logs(settings: &Settings) -> Result<LogControl, Failure> {
+fn start_logs(settings: &Settings, node_id: &str) -> Result<LogControl, Failure> {
     let format = match settings.telemetry.log_format {
         switchboard_config::LogFormat::Text => switchboard_telemetry::LogFormat::Text,
         switchboard_config::LogFormat::Json => switchboard_telemetry::LogFormat::Json,
     };
     let level = settings.telemetry.log_level.as_str();
-    Ok(switchboard_telemetry::init_logs(format, level).context("logs")?)
+    Ok(switchboard_telemetry::init_logs(format, level, node_id).context("logs")?)
 }
 
 /// Starts a node, in the order in which its parts need each other. It is ready when this returns.
 async fn start(
     (settings, dialects): (Settings, Vec<Dialect>),
-    metrics: Metrics,
+    node_id: String,
+    (metrics, traces): (Metrics, Traces),
 ) -> Result<(Node, welcome::Welcome, reload::Reload), Failure> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let route = Route::of_random(rand::random());
-    let node_id = parts::node_id(&settings);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
     // 1. Addresses, so that a taken one is known before anything else happens.
@@ -133,8 +141,8 @@ async fn start(
 
     // 3. The use cases, and the door to them.
     let secret = keys::signing_key(&settings)?;
-    let owner = (tasks.clone(), stop.clone());
-    let messaging = parts::messaging(&settings, (store, hub), &clock, owner);
+    let below = (store, hub, traces.tracer.clone());
+    let messaging = parts::messaging(&settings, below, &clock, (&tasks, &stop));
     let judge = judging::judge(&settings, secret.as_ref(), &messaging, (&tasks, &stop)).await?;
     let gateway = Gateway::new(
         parts::gateway_options(&settings, &node_id, route, dialects),
@@ -185,6 +193,7 @@ async fn start(
         tasks,
         stop,
         listeners,
+        traces,
     };
     Ok((node, welcome, reload))
 }
@@ -218,6 +227,7 @@ async fn stop(node: Node) {
         tasks,
         stop,
         listeners,
+        traces,
     } = node;
     let grace = settings.shutdown.grace;
     // 1. Balancers send nobody new.
@@ -245,6 +255,8 @@ async fn stop(node: Node) {
     }
     messaging.hub.close().await;
     messaging.store.close().await;
+    // 6. Nobody makes traces any more.
+    traces.end().await;
     tracing::info!("stopped");
 }
 

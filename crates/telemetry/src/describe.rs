@@ -124,7 +124,13 @@ pub const METRICS: &[MetricInfo] = &[
         "Calls that were refused at once with `UNAVAILABLE` and `retryAfterMs`, because their \
          organization has too much waiting (`full`), they would wait for too long (`slow`), or \
          somebody else has locked their conversation (`locked`); or because too many calls of \
-         their organization were before them on this node (`calls`).",
+         their organization were before them on this node (`calls`). Connects that waited for \
+         15 s (`connects`): the client is cut off and comes again by itself.",
+    ),
+    gauge(
+        names::CONNECTS_WAITING,
+        &[],
+        "Sockets with a good token that wait until others have come in: 32 do so at a time.",
     ),
     counter(
         names::CONNECTIONS_REFUSED_TOTAL,
@@ -262,6 +268,17 @@ pub const METRICS: &[MetricInfo] = &[
         names::CIRCUIT_STATE,
         &["dependency"],
         "The circuit before `redis` or `postgres`: 0 closed, all is well; 1 half-open, a probe is under way; 2 open, nobody asks it.",
+    ),
+    counter(
+        names::TRACE_SPANS_EXPORTED_TOTAL,
+        &[],
+        "Spans that the receiver at `telemetry.otlp_endpoint` took.",
+    ),
+    counter(
+        names::TRACE_SPANS_DROPPED_TOTAL,
+        &["reason"],
+        "Spans that the receiver at `telemetry.otlp_endpoint` did not get: `export`, it did not take \
+         them; `queue`, too many waited for it; `closed`, the node was on the way out.",
     ),
     gauge(
         names::BUILD_INFO,

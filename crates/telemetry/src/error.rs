@@ -15,4 +15,7 @@ pub enum TelemetryError {
     /// Another recorder was installed in this process before, or a bucket list is empty.
     #[error("metrics could not be set up: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Traces cannot be sent where they are to go.
+    #[error("traces could not be set up: {0}")]
+    Traces(String),
 }

@@ -8,6 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::TelemetryError;
+use crate::lines::Lines;
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +34,9 @@ impl LogControl {
 }
 
 /// Installs the process's log output. `level` is a level, perhaps followed by levels of single
-/// modules: `info,switchboard_hub=debug`. Fails when called a second time.
-pub fn init_logs(format: LogFormat, level: &str) -> Result<LogControl, TelemetryError> {
-    let (subscriber, control) = subscriber(format, level, io::stderr)?;
+/// modules: `info,switchboard_hub=debug`; `node` is said in each line. Fails when called a second time.
+pub fn init_logs(format: LogFormat, level: &str, node: &str) -> Result<LogControl, TelemetryError> {
+    let (subscriber, control) = subscriber(format, (level, node), io::stderr)?;
     subscriber.try_init()?;
     Ok(control)
 }
@@ -43,7 +44,7 @@ pub fn init_logs(format: LogFormat, level: &str) -> Result<LogControl, Telemetry
 /// The subscriber, with the place that it writes to.
 fn subscriber<W>(
     format: LogFormat,
-    level: &str,
+    (level, node): (&str, &str),
     writer: W,
 ) -> Result<(impl tracing::Subscriber + Send + Sync, LogControl), TelemetryError>
 where
@@ -52,8 +53,14 @@ where
     let (filter, handle) = reload::Layer::new(EnvFilter::try_new(level)?);
     let lines = fmt::layer().with_writer(writer).with_ansi(false);
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines
+            .map_event_format(|inner| Lines::text(inner, node))
+            .boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .map_event_format(|inner| Lines::json(inner, node))
+            .boxed(),
     };
     Ok((
         tracing_subscriber::registry().with(filter).with(lines),
@@ -91,7 +98,8 @@ mod tests {
     fn logged(format: LogFormat, level: &str, act: impl FnOnce(&LogControl)) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let (subscriber, control) = subscriber(format, level, move || writer.clone()).unwrap();
+        let (subscriber, control) =
+            subscriber(format, (level, "one"), move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || act(&control));
         lines.text()
     }
@@ -120,6 +128,49 @@ mod tests {
     }
 
     #[test]
+    fn a_line_within_an_event_says_which_trace_and_what_it_is_about() {
+        for (format, wanted) in [
+            (
+                LogFormat::Text,
+                "failed conversation=\"mine\" node=one trace_id=0af7651916cd43dd8448eb211c80319c org=acme",
+            ),
+            (
+                LogFormat::Json,
+                r#""conversation":"mine","target":"switchboard_telemetry::logs::tests","node":"one","trace_id":"0af7651916cd43dd8448eb211c80319c","org":"acme"}"#,
+            ),
+        ] {
+            let text = logged(format, "info", |_| {
+                let settings = switchboard_trace::Settings {
+                    ratio: 0.0,
+                    now: || std::time::SystemTime::UNIX_EPOCH,
+                    random: || 1,
+                };
+                let (tracer, _queue) = switchboard_trace::Tracer::new(settings, 1);
+                let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+                let event = tracer.begin("e", switchboard_trace::TraceContext::parse(parent));
+                let conversation = Some(uuid::Uuid::from_u128(7));
+                let event = event.about("acme".to_owned(), conversation, None);
+                // A field of the line's own is not repeated.
+                let work = async { tracing::info!(conversation = "mine", "failed") };
+                futures_util::FutureExt::now_or_never(event.run(work)).unwrap();
+            });
+            assert!(text.contains(wanted), "{text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_json_line_names_the_node_and_is_json_whatever_it_says() {
+        let text = logged(LogFormat::Json, "info", |_| {
+            tracing::info!(cause = "a \"quoted\"\nline}", "odd}} ");
+        });
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["node"], "one");
+        assert_eq!(line["cause"], "a \"quoted\"\nline}");
+        assert!(line.get("trace_id").is_none());
+    }
+
+    #[test]
     fn the_level_can_be_changed_while_running_and_a_wrong_one_changes_nothing() {
         let text = logged(LogFormat::Text, "info", |control| {
             tracing::debug!("before");
@@ -144,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_wrong_level_is_an_error() {
-        let result = subscriber(LogFormat::Text, "switchboard=loud", io::sink);
+        let result = subscriber(LogFormat::Text, ("switchboard=loud", "one"), io::sink);
         assert!(matches!(result.map(|_| ()), Err(TelemetryError::Level(_))));
     }
 }

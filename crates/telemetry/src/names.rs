@@ -20,6 +20,8 @@ pub const STORE_DURATION_SECONDS: &str = "switchboard_store_duration_seconds";
 pub const SHED_TOTAL: &str = "switchboard_shed_total";
 /// Counter `{limit}`: connections refused for a limit.
 pub const CONNECTIONS_REFUSED_TOTAL: &str = "switchboard_connections_refused_total";
+/// Gauge: sockets that wait to come in.
+pub const CONNECTS_WAITING: &str = "switchboard_connects_waiting";
 /// Counter `{class, result}`: events given to the other nodes.
 pub const PUBLISHES_TOTAL: &str = "switchboard_publishes_total";
 /// Counter `{class}`: events put into sockets' queues.
@@ -72,5 +74,9 @@ pub const POSTGRES_UP: &str = "switchboard_postgres_up";
 pub const DEGRADED: &str = "switchboard_degraded";
 /// Gauge `{dependency}`: 0 closed, 1 half-open, 2 open.
 pub const CIRCUIT_STATE: &str = "switchboard_circuit_state";
+/// Counter: spans that the receiver of traces took.
+pub const TRACE_SPANS_EXPORTED_TOTAL: &str = "switchboard_trace_spans_exported_total";
+/// Counter `{reason}`: spans that it did not get.
+pub const TRACE_SPANS_DROPPED_TOTAL: &str = "switchboard_trace_spans_dropped_total";
 /// Gauge `{version, commit}`: always 1.
 pub const BUILD_INFO: &str = "switchboard_build_info";

@@ -112,6 +112,7 @@ async fn messaging(folder: &TempDir, rates: RateTable) -> Messaging {
         rates: Live::new(rates),
         bridges: Bridges::new(owner),
         revocations: Revocations::default(),
+        tracer: None,
     }
 }
 

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_reserved_key_is_not_shown_even_when_it_is_set() {
-        let text = shown(&[("SWITCHBOARD__TELEMETRY__SERVICE_NAME", "chat")]);
+        let text = shown(&[("SWITCHBOARD__ATTACHMENTS__STORE", "file:///var/lib")]);
         assert_eq!(text, shown(&[]));
     }
 

@@ -41,27 +41,34 @@ fn host_of(rest: &str) -> &str {
     }
 }
 
+/// The text without what is around it, if it is an `https://` or `http://` URL without credentials. The
+/// reason shows the `example`, and nothing of what was given.
+pub(super) fn http_url<'t>(text: &'t str, example: &str) -> Result<&'t str, String> {
+    let wrong = || format!("must be like {example}");
+    let text = text.trim();
+    let rest = text.strip_prefix("https://");
+    let rest = rest
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or_else(wrong)?;
+    let is_plain = text
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&b));
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if !is_plain || host_of(rest).is_empty() || authority.ends_with(':') {
+        return Err(wrong());
+    }
+    if authority.contains('@') {
+        return Err("must not hold a user or password".to_owned());
+    }
+    Ok(text)
+}
+
 impl Value for KeySetUrl {
     const KIND: &'static str = "URL";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let wrong = || "must be like https://id.example.com/.well-known/jwks.json".to_owned();
-        let text = text.trim();
-        let rest = text.strip_prefix("https://");
-        let rest = rest
-            .or_else(|| text.strip_prefix("http://"))
-            .ok_or_else(wrong)?;
-        let is_plain = text
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&b));
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        if !is_plain || host_of(rest).is_empty() || authority.ends_with(':') {
-            return Err(wrong());
-        }
-        if authority.contains('@') {
-            return Err("must not hold a user or password".to_owned());
-        }
-        Ok(Self(text.to_owned()))
+        let url = http_url(text, "https://id.example.com/.well-known/jwks.json")?;
+        Ok(Self(url.to_owned()))
     }
 
     fn to_toml(&self) -> Option<toml::Value> {

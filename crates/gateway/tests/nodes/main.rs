@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "everything in this file is a test")]
 
+mod arriving;
 mod dialects;
 mod door;
 mod draining;

@@ -69,6 +69,7 @@ fn noise() -> BusEvent {
         except: None,
         enters: None,
         at: SystemClock.now(),
+        trace: None,
         position: None,
     }
 }

@@ -69,7 +69,9 @@ impl Bus for MemoryHub {
         Ok(())
     }
 
-    async fn publish(&self, event: BusEvent) -> HubResult<Published> {
+    async fn publish(&self, mut event: BusEvent) -> HubResult<Published> {
+        let span = switchboard_trace::span("publish");
+        event.trace = span.context();
         measure::published(event.class, true);
         if !event.is_ordered() {
             self.send(event).await;

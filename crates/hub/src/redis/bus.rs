@@ -187,7 +187,9 @@ impl Bus for RedisHub {
         self.bus.want(channels, false).await
     }
 
-    async fn publish(&self, event: BusEvent) -> HubResult<Published> {
+    async fn publish(&self, mut event: BusEvent) -> HubResult<Published> {
+        let span = switchboard_trace::span("publish");
+        event.trace = span.context();
         let (name, class) = (self.keys.bus(&event.channel), event.class);
         let result = if event.is_ordered() {
             let result = self.publish_ordered(&event).await;

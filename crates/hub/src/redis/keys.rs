@@ -134,6 +134,11 @@ impl Keys {
         self.of_nodes(format_args!("organizations:{node}"))
     }
 
+    /// String, and channel: what an examination writes, reads and hears, and nobody else.
+    pub(super) fn examined(&self, random: u64) -> String {
+        self.of_nodes(format_args!("examined:{random:016x}"))
+    }
+
     fn of(&self, organization: &OrganizationId, what: fmt::Arguments<'_>) -> String {
         format!("{}:{{{organization}}}:{what}", self.prefix)
     }

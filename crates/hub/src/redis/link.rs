@@ -24,7 +24,8 @@ use super::sentinels::Sentinels;
 use crate::measure;
 
 /// Messages that fred may hold for the task that takes them. Its default is 32, and what does not
-/// fit is lost.
+/// fit is lost. It makes room for as many of everything else that it tells of, megabytes in all, so
+/// only the client that listens has it.
 const MESSAGES: usize = 32_768;
 
 /// The longest pause between two tries to connect.
@@ -44,7 +45,8 @@ pub(super) struct Link {
     /// How long a connection may be silent before it is replaced.
     patience: Duration,
     pub(super) circuit: Circuit,
-    deadline: Duration,
+    /// How long a command may take.
+    pub(super) deadline: Duration,
     /// Whether commands may go to a server that has forgotten something.
     renewed: AtomicBool,
 }
@@ -59,13 +61,19 @@ struct Routing {
 impl Link {
     /// Connects all, or says why not.
     pub(super) async fn connect(options: &RedisOptions) -> HubResult<Self> {
-        let config = options.config()?;
+        let reached = Self::reach(options, options.config()?).await;
+        reached.map_err(|error| hub_error(&error))
+    }
+
+    /// The same, with fred's own word on why not.
+    pub(super) async fn reach(options: &RedisOptions, config: Config) -> Result<Self, Error> {
         let sentinels = Sentinels::of(&config);
         let patience = (options.command_timeout * 4).max(Duration::from_secs(2));
-        let builder = builder(config, options.command_timeout, patience);
+        let mut builder = builder(config, options.command_timeout, patience);
         let client = open(&builder, &sentinels).await?;
-        let listener = open(&builder, &sentinels).await?;
         let bulk = open(&builder, &sentinels).await?;
+        builder.with_performance_config(|config| config.broadcast_channel_capacity = MESSAGES);
+        let listener = open(&builder, &sentinels).await?;
         measure::redis_up(true);
         Ok(Self {
             client: client.client.clone(),
@@ -281,8 +289,8 @@ fn owners(routing: &ClusterRouting) -> Vec<(u16, u16, &str)> {
 }
 
 /// Connects a client; to a Redis behind Sentinel by asking each of the sentinels.
-async fn open(builder: &Builder, sentinels: &Sentinels) -> HubResult<Routing> {
-    let client = builder.build().map_err(|error| hub_error(&error))?;
+async fn open(builder: &Builder, sentinels: &Sentinels) -> Result<Routing, Error> {
+    let client = builder.build()?;
     let mut tries_left = sentinels.count().max(1);
     loop {
         tries_left -= 1;
@@ -294,18 +302,17 @@ async fn open(builder: &Builder, sentinels: &Sentinels) -> HubResult<Routing> {
                     silent_since: None,
                 });
             }
-            Err(error) if tries_left == 0 => return Err(hub_error(&error)),
+            Err(error) if tries_left == 0 => return Err(error),
             Err(_) => sentinels.next(&client),
         }
     }
 }
 
-fn builder(config: Config, command_timeout: Duration, patience: Duration) -> Builder {
+pub(super) fn builder(config: Config, command_timeout: Duration, patience: Duration) -> Builder {
     let mut builder = Builder::from_config(config);
     builder
         .set_performance_config(PerformanceConfig {
             default_command_timeout: command_timeout,
-            broadcast_channel_capacity: MESSAGES,
             ..PerformanceConfig::default()
         })
         .with_connection_config(|connection| {

@@ -5,8 +5,10 @@ mod alone;
 mod buckets;
 mod bus;
 mod connections;
+mod examination;
 mod gather;
 mod incarnation;
+mod info;
 mod keys;
 mod link;
 mod make_good;
@@ -36,6 +38,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::examination::{
+    RedisExamination, RedisTrouble, SentinelFacts, SentinelsAsked, ask_sentinels,
+};
+pub use self::info::ServerFacts;
 pub use self::options::RedisOptions;
 pub use self::tls::RedisTls;
 

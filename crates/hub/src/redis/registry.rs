@@ -8,6 +8,8 @@ use switchboard_messaging::hub::{HubError, HubResult, NodeInfo, Registry};
 use switchboard_protocol::{OrganizationId, Presence};
 
 use super::incarnation::Incarnation;
+use super::keys::Keys;
+use super::link::Link;
 use super::{RedisHub, kept, millis};
 
 impl RedisHub {
@@ -33,14 +35,26 @@ impl RedisHub {
 
     /// The nodes whose lease is valid: incarnation, and what it says of itself.
     pub(super) async fn live_nodes(&self) -> HubResult<Vec<(String, String)>> {
-        let keys = vec![self.keys.leases(), self.keys.node_info()];
-        let script = &self.link.scripts.nodes;
-        let found: Vec<String> = self.link.call(script, keys, Vec::new()).await?;
-        let pairs = found.chunks_exact(2);
-        Ok(pairs
-            .map(|pair| (pair[0].clone(), pair[1].clone()))
-            .collect())
+        live_nodes(&self.link, &self.keys).await
     }
+}
+
+async fn live_nodes(link: &Link, keys: &Keys) -> HubResult<Vec<(String, String)>> {
+    let names = vec![keys.leases(), keys.node_info()];
+    let script = &link.scripts.nodes;
+    let found: Vec<String> = link.call(script, names, Vec::new()).await?;
+    let pairs = found.chunks_exact(2);
+    Ok(pairs
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect())
+}
+
+/// The nodes whose lease is valid.
+pub(super) async fn nodes(link: &Link, keys: &Keys) -> HubResult<Vec<NodeInfo>> {
+    let live = live_nodes(link, keys).await?;
+    let known = live.iter().map(|(_, info)| serde_json::from_str(info));
+    // A node of another version may tell of itself what this one cannot read.
+    Ok(known.filter_map(Result::ok).collect())
 }
 
 #[async_trait]
@@ -69,9 +83,6 @@ impl Registry for RedisHub {
     }
 
     async fn nodes(&self) -> HubResult<Vec<NodeInfo>> {
-        let live = self.live_nodes().await?;
-        let known = live.iter().map(|(_, info)| serde_json::from_str(info));
-        // A node of another version may tell of itself what this one cannot read.
-        Ok(known.filter_map(Result::ok).collect())
+        nodes(&self.link, &self.keys).await
     }
 }

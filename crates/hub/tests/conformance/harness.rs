@@ -281,6 +281,7 @@ pub(crate) fn event(channel: &Channel, data: &str) -> BusEvent {
         except: None,
         enters: None,
         at: at(1_000),
+        trace: None,
         position: None,
     }
 }

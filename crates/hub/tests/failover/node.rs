@@ -237,6 +237,7 @@ fn event(from: &str, number: u64) -> BusEvent {
         except: None,
         enters: None,
         at: Timestamp::from_millis(0),
+        trace: None,
         position: None,
     }
 }

@@ -6,6 +6,7 @@
     reason = "what a test builds on may fail it"
 )]
 
+mod examination;
 mod keys;
 
 use std::sync::Arc;
@@ -143,6 +144,7 @@ fn event(data: &str) -> BusEvent {
         except: None,
         enters: None,
         at: Timestamp::from_millis(0),
+        trace: None,
         position: None,
     }
 }

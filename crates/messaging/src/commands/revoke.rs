@@ -116,6 +116,7 @@ fn announcement(revocation: &Revocation) -> Result<BusEvent, ErrorObject> {
         except: None,
         enters: None,
         at: revocation.at,
+        trace: None,
         position: None,
     })
 }

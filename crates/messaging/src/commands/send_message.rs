@@ -16,42 +16,42 @@ use crate::pipeline::{Messaging, Outcome};
 use crate::publish;
 use crate::store::{Appended, NewMessage};
 
-impl Messaging {
-    /// `message:send`, for a door that sends more than one message of a caller at a time: `placed` is
-    /// called once the message has its place, before whatever is sent later.
-    pub async fn send(
-        &self,
-        caller: &Caller,
-        input: SendMessage,
-        placed: impl FnOnce() + Send,
-    ) -> Result<Outcome, ErrorObject> {
-        let new = NewMessage {
-            id: MessageId(self.ids.next()),
-            conversation: input.conversation,
-            sender: caller.viewer().clone(),
-            socket: caller.socket.clone(),
-            kind: input.kind,
-            content: stored_content(&input.content, &self.rules.get())?,
-            reply_to: input.reply_to,
-            metadata: input.metadata,
-            client_message_id: input.client_message_id,
-            at: self.clock.now(),
-        };
-        // It has its place when this has been polled once.
-        let appending = pin!(self.store.append(new));
-        let appended = match futures_util::future::select(appending, ready(())).await {
-            Either::Left((appended, _)) => appended,
-            Either::Right(((), appending)) => {
-                placed();
-                appending.await
-            }
-        };
-        outcome(caller, appended?)
-    }
+/// `placed` is called once the message has its place, before whatever is sent later.
+pub(crate) async fn run(
+    app: &Messaging,
+    caller: &Caller,
+    input: SendMessage,
+    placed: impl FnOnce() + Send,
+) -> Result<Outcome, ErrorObject> {
+    switchboard_trace::concerns(input.conversation.0, None);
+    let new = NewMessage {
+        id: MessageId(app.ids.next()),
+        conversation: input.conversation,
+        sender: caller.viewer().clone(),
+        socket: caller.socket.clone(),
+        kind: input.kind,
+        content: stored_content(&input.content, &app.rules.get())?,
+        reply_to: input.reply_to,
+        metadata: input.metadata,
+        client_message_id: input.client_message_id,
+        at: app.clock.now(),
+    };
+    // It has its place when this has been polled once.
+    let appending = pin!(app.store.append(new));
+    let appended = match futures_util::future::select(appending, ready(())).await {
+        Either::Left((appended, _)) => appended,
+        Either::Right(((), appending)) => {
+            placed();
+            appending.await
+        }
+    };
+    outcome(caller, appended?)
 }
 
 /// What a message that is stored comes to.
 pub(super) fn outcome(caller: &Caller, appended: Appended) -> Result<Outcome, ErrorObject> {
+    let stored = &appended.message;
+    switchboard_trace::concerns(stored.conversation_id.0, Some(stored.id.0));
     let answer = SentMessage {
         message: appended.message,
         duplicate: appended.duplicate,

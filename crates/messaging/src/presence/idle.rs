@@ -18,7 +18,7 @@ impl PresenceService {
     /// A device's client did something, whatever it was.
     pub async fn is_active(&self, device: &LocalDevice) {
         if device.is_back(self.inner.clock.now()) {
-            self.tell(device, None).await;
+            self.tell(device, None, None).await;
         }
     }
 
@@ -27,7 +27,7 @@ impl PresenceService {
         match activity {
             Activity::Idle => {
                 device.rest();
-                self.tell(device, None).await;
+                self.tell(device, None, None).await;
             }
             Activity::Typing | Activity::Reading | Activity::Active => {
                 self.is_active(device).await;
@@ -60,7 +60,7 @@ impl PresenceService {
     async fn tell_of_all(&self, idle: Vec<Arc<LocalDevice>>) {
         futures_util::stream::iter(idle)
             .for_each_concurrent(AT_ONCE, |device| async move {
-                self.tell(&device, None).await;
+                self.tell(&device, None, None).await;
             })
             .await;
     }

@@ -63,10 +63,10 @@ fn refuses_lengths_that_fit_no_integer() {
 }
 
 /// engine.io CVE-2020-36048: a large POST body took time without bound. Anything but linear time
-/// would take hours here.
+/// would take an hour here.
 #[test]
 fn cve_2020_36048_large_bodies_take_linear_time() {
-    const SIZE: usize = 4_000_000;
+    const SIZE: usize = 2_000_000;
     let bodies = [
         "1:2".repeat(SIZE),
         "0:".repeat(SIZE),

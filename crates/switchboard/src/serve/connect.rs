@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use switchboard_config::{Redis, RedisUrl, Secret, Settings};
+use switchboard_config::{Secret, Settings};
 use switchboard_hub::{MemoryHub, RedisHub, RedisOptions, RedisTls};
 use switchboard_messaging::auth::PublishedKeys;
 use switchboard_messaging::hub::{Arrival, Hub, HubError};
@@ -149,8 +149,7 @@ pub(crate) async fn hub(
     node_id: &str,
     clock: &Arc<dyn Clock>,
 ) -> Result<Shared, Failure> {
-    let redis = &settings.redis;
-    let Some(url) = &redis.url else {
+    let Some(options) = redis_options(settings, node_id) else {
         let cluster = MemoryHub::cluster(Arc::clone(clock)).with_log(parts::log_bounds(settings));
         let (hub, inbound) = cluster.attach(node_id);
         return Ok((hub, inbound));
@@ -158,7 +157,7 @@ pub(crate) async fn hub(
     let options = RedisOptions {
         log: parts::log_bounds(settings),
         clock: Arc::clone(clock),
-        ..redis_options(redis, url, node_id)
+        ..options
     };
     // Waiting does not mend these.
     options
@@ -173,10 +172,9 @@ pub(crate) async fn hub(
 
 /// Whether the configuration of Redis can be used, as far as can be said without it.
 pub(crate) fn check_redis(settings: &Settings) -> Result<(), Failure> {
-    let Some(url) = &settings.redis.url else {
+    let Some(options) = redis_options(settings, "node") else {
         return Ok(());
     };
-    let options = redis_options(&settings.redis, url, "node");
     options
         .validate()
         .map_err(|error| unusable(settings, &error))
@@ -187,9 +185,12 @@ fn unusable(settings: &Settings, error: &HubError) -> Failure {
     Failure::Configuration(format!("{source}: redis: {}", error.0))
 }
 
-fn redis_options(redis: &Redis, url: &RedisUrl, node_id: &str) -> RedisOptions {
+/// How Redis is reached, if there is one.
+pub(crate) fn redis_options(settings: &Settings, node_id: &str) -> Option<RedisOptions> {
+    let redis = &settings.redis;
+    let url = redis.url.as_ref()?;
     let exposed = |secret: &Option<Secret<String>>| secret.as_ref().map(|one| one.expose().clone());
-    RedisOptions {
+    Some(RedisOptions {
         key_prefix: redis.key_prefix.as_str().to_owned(),
         username: redis.username.clone(),
         password: exposed(&redis.password),
@@ -202,5 +203,5 @@ fn redis_options(redis: &Redis, url: &RedisUrl, node_id: &str) -> RedisOptions {
         },
         command_timeout: redis.command_timeout,
         ..RedisOptions::new(url.expose(), node_id)
-    }
+    })
 }

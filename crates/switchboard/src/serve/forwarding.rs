@@ -31,7 +31,7 @@ impl Place {
         listeners: &Listeners,
     ) -> Self {
         let address = address(settings, admin.local_addr().ok());
-        let forwarding = address.zip(key(settings)).map(|(address, key)| {
+        let forwarding = address.zip(cluster_key(settings)).map(|(address, key)| {
             let parts = Parts {
                 route,
                 key,
@@ -94,7 +94,8 @@ fn address(settings: &Settings, bound: Option<SocketAddr>) -> Option<String> {
         .map(|bound| format!("http://{bound}"))
 }
 
-fn key(settings: &Settings) -> Option<ClusterKey> {
+/// By what nodes know each other, if there is something.
+pub(crate) fn cluster_key(settings: &Settings) -> Option<ClusterKey> {
     let bytes = |secret: &switchboard_config::Secret<String>| secret.expose().as_bytes().to_vec();
     let own = settings.admin.cluster_secret.as_ref().map(bytes);
     let shared = settings.auth.secret.as_ref().map(bytes);

@@ -25,6 +25,7 @@ use switchboard_messaging::{
 use switchboard_protocol::Dialect;
 use switchboard_socketio::listen;
 use switchboard_telemetry::names;
+use switchboard_trace::Tracer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,10 +55,11 @@ pub(crate) fn node_id(settings: &Settings) -> String {
 
 pub(crate) fn messaging(
     settings: &Settings,
-    (store, hub): (Arc<dyn Store>, Arc<dyn Hub>),
+    (store, hub, tracer): (Arc<dyn Store>, Arc<dyn Hub>, Option<Tracer>),
     clock: &Arc<dyn Clock>,
-    owner: (TaskTracker, CancellationToken),
+    (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Messaging {
+    let owner = (tasks.clone(), stop.clone());
     let presence = PresenceService::new(
         (Arc::clone(&store), Arc::clone(&hub)),
         Arc::clone(clock),
@@ -68,7 +70,6 @@ pub(crate) fn messaging(
         },
         owner.clone(),
     );
-    let (tasks, stop) = &owner;
     tasks.spawn(searchable::fill_in(Arc::clone(&store), stop.clone()));
     let ttl = settings.presence.typing_ttl;
     let typing = TypingService::new(Arc::clone(&hub), Arc::clone(clock), ttl, owner.clone());
@@ -85,6 +86,7 @@ pub(crate) fn messaging(
         receipts,
         bridges: Bridges::new(owner),
         revocations: Revocations::new(settings.auth.revocations_kept),
+        tracer,
     }
 }
 

@@ -4,6 +4,7 @@ use switchboard_messaging::hub::{BusEvent, Channel, Position, Room};
 use switchboard_messaging::receipts;
 use switchboard_protocol::DeliveryClass;
 use switchboard_socketio::{Packet, Socket, SocketId};
+use switchboard_trace::{Detached, SpanKind};
 
 use super::super::following::Phase;
 use super::super::place::Arrived;
@@ -167,6 +168,7 @@ impl Shard {
 
     async fn fan_out_at(&mut self, event: &BusEvent, place: Option<Position>) -> Option<Packet> {
         let io = self.outlet.io()?;
+        let delivering = self.traced(event);
         let packet = encode(event)?;
         let room = room_name(&event.channel);
         let except = event.except.as_deref().and_then(SocketId::parse);
@@ -189,8 +191,19 @@ impl Shard {
             metrics::histogram!("switchboard_fanout_latency_seconds")
                 .record(self.app.clock.now().since(event.at));
         }
+        if let Some(mut span) = delivering {
+            span.set("switchboard.sockets", reached as i64);
+            span.end();
+        }
         self.outlet.unread.heard(event);
         Some(packet)
+    }
+
+    /// The part that this node has in the trace of whoever published an event.
+    fn traced(&self, event: &BusEvent) -> Option<Detached> {
+        let from = event.trace.filter(|from| from.sampled)?;
+        let tracer = self.app.tracer.as_ref()?;
+        Some(tracer.join("deliver", SpanKind::Consumer, from))
     }
 }
 

@@ -365,6 +365,7 @@ fn messaging(
         receipts,
         bridges: Bridges::new(owner.clone()),
         revocations: Revocations::default(),
+        tracer: None,
     }
 }
 

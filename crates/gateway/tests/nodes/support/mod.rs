@@ -10,4 +10,4 @@ pub(crate) use client::{Client, is_sequenced, rev_of};
 pub(crate) use cluster::{Cluster, Node, ORGANIZATION, Setup, rates};
 pub(crate) use counters::Counters;
 pub(crate) use faulty_hub::{Fate, Op};
-pub(crate) use faulty_store::{Failure, SECRETS};
+pub(crate) use faulty_store::{Failure, Gate, SECRETS};

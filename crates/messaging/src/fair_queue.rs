@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 /// Items of many lanes, with a bound over all.
 #[derive(Debug)]
-pub(crate) struct FairQueue<K, T> {
+pub struct FairQueue<K, T> {
     /// None is empty.
     lanes: HashMap<K, VecDeque<T>>,
     /// Every lane once; the front is served next.
@@ -17,7 +17,7 @@ pub(crate) struct FairQueue<K, T> {
 
 impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// An empty queue with so many places.
-    pub(crate) fn new(places: usize) -> Self {
+    pub fn new(places: usize) -> Self {
         Self {
             lanes: HashMap::new(),
             turns: VecDeque::new(),
@@ -26,14 +26,19 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         }
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// How many items wait.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
     }
 
     /// At most how many items are served before one that comes into this lane now, as long as
     /// nothing comes after it.
-    pub(crate) fn ahead_of_next(&self, lane: &K) -> usize {
+    pub fn ahead_of_next(&self, lane: &K) -> usize {
         let own = self.lanes.get(lane).map_or(0, VecDeque::len);
         let others = self.lanes.len() - usize::from(own > 0);
         // Each other lane has a turn before each of its own items, and one before the new one.
@@ -43,7 +48,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// Puts an item at the end of its lane; gives it back when the lane is as long as there are
     /// places left. So one lane alone gets half of the places, two a third each, and one that has
     /// nothing waiting always finds a place.
-    pub(crate) fn push(&mut self, lane: &K, item: T) -> Result<(), T> {
+    pub fn push(&mut self, lane: &K, item: T) -> Result<(), T> {
         let free = self.places - self.len;
         if let Some(items) = self.lanes.get_mut(lane) {
             if items.len() >= free {
@@ -63,7 +68,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     }
 
     /// Takes the first item of the lane whose turn it is.
-    pub(crate) fn pop(&mut self) -> Option<T> {
+    pub fn pop(&mut self) -> Option<T> {
         let lane = self.turns.pop_front()?;
         let items = self.lanes.get_mut(&lane)?;
         let item = items.pop_front();
