@@ -39,8 +39,9 @@ export class Wire {
 
   #hear(data) {
     this.heard += data.length;
-    // Answers of the commands that are sent here never begin with it.
-    if (data[0] === 0x2d) this.error = String(data);
+    // A piece of an answer may begin with a hyphen, too; an error goes on with its name.
+    const error = data[0] === 0x2d && String(data.subarray(0, 200)).match(/^-[A-Z]+ .*/);
+    if (error) this.error = error[0];
   }
 }
 

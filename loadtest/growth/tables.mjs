@@ -18,6 +18,7 @@ const PER_MESSAGE = [
 ];
 const STORED = [["flushes/message", "flushesPerMessage"], ["log bytes/message", "walBytesPerMessage"]];
 const LATENCY = [["ack p50 ms", "ackP50"], ["ack p99 ms", "ackP99"]];
+const OTHERS = ["others, cores", "coresOfOthers"];
 const perNode = (name) => (figures, point) => figures[name] / point;
 const KiB = (name) => (figures) => figures[name] / 1024;
 const MiB = (name) => (figures) => figures[name] / 2 ** 20;
@@ -33,11 +34,12 @@ const COLUMNS = {
     ["Redis µs/s", "redisCpuASecond"],
     ["Redis commands/s", "redisCommandsASecond"],
     ["PostgreSQL µs/s", "postgresCpuASecond"],
+    OTHERS,
   ],
-  rooms: [...PER_MESSAGE, ...STORED, ...LATENCY, ["delivery p99 ms", "deliveryP99"], ["node MiB", MiB("gatewayBytes")], ["Redis KiB", KiB("redisBytes")]],
-  members: [["deliveries/s", "deliveriesPerSecond"], ...PER_MESSAGE, ["CPU µs/delivery", "cpuPerDelivery"], ...LATENCY, ["delivery p99 ms", "deliveryP99"]],
-  nodes: [...PER_MESSAGE, ["CPU µs/delivery", "cpuPerDelivery"], ...STORED, ...LATENCY, ["delivery p99 ms", "deliveryP99"], ["PostgreSQL connections", "postgresClients"]],
-  "nodes-fanout": [...PER_MESSAGE, ["CPU µs/delivery", "cpuPerDelivery"], ...LATENCY, ["delivery p99 ms", "deliveryP99"]],
+  rooms: [...PER_MESSAGE, ...STORED, ...LATENCY, ["delivery p99 ms", "deliveryP99"], ["node MiB", MiB("gatewayBytes")], ["Redis KiB", KiB("redisBytes")], OTHERS],
+  members: [["deliveries/s", "deliveriesPerSecond"], ...PER_MESSAGE, ["CPU µs/delivery", "cpuPerDelivery"], ...LATENCY, ["delivery p99 ms", "deliveryP99"], OTHERS],
+  nodes: [...PER_MESSAGE, ["CPU µs/delivery", "cpuPerDelivery"], ...STORED, ...LATENCY, ["delivery p99 ms", "deliveryP99"], ["PostgreSQL connections", "postgresClients"], OTHERS],
+  "nodes-fanout": [...PER_MESSAGE, ["CPU µs/delivery", "cpuPerDelivery"], ...LATENCY, ["delivery p99 ms", "deliveryP99"], OTHERS],
   "nodes-alone": [
     ["CPU µs/s", "cpuASecond"],
     ["CPU µs/s each", perNode("cpuASecond")],
@@ -49,7 +51,7 @@ const COLUMNS = {
     ["PostgreSQL connections", "postgresClients"],
   ],
   organizations: [...PER_MESSAGE, ...STORED, ...LATENCY, ["node MiB", MiB("gatewayBytes")], ["Redis KiB", KiB("redisBytes")]],
-  listeners: [["Redis µs/message", "redisCpuPerMessage"], ["bytes heard/message", "bytesHeard"], ["CPU of the real node µs/message", "cpuPerMessage"], ...LATENCY],
+  listeners: [["Redis µs/message", "redisCpuPerMessage"], ["bytes heard/message", "bytesHeard"], ["CPU of the real node µs/message", "cpuPerMessage"], ...LATENCY, OTHERS],
   registry: [
     ["Redis µs/s", "redisCpuASecond"],
     ["Redis µs/s each", perNode("redisCpuASecond")],
@@ -64,16 +66,18 @@ const COLUMNS = {
     ["flushes/connect", "flushesPerConnect"],
     ["connect p50 ms", "connectP50"],
     ["connect p99 ms", "connectP99"],
+    OTHERS,
   ],
 };
 
-/** The lines: series, what grows, what it costs, and how both are made of figures and the point. */
+/** The lines: series, what grows, what it costs, and how both are made of figures, the point, and the series' first one. */
 const LINES = [
   ["connections", "idle connections", "CPU of the node, µs/s", (f, point) => point, "cpuASecond"],
   ["connections", "idle connections", "CPU of Redis, µs/s", (f, point) => point, "redisCpuASecond"],
   ["connections", "idle connections", "memory of the node over an empty one, bytes", (f, point) => point, (f, point) => f.gatewayBytesEach * point],
   ["connections", "idle connections", "memory of Redis, bytes", (f, point) => point, (f, point) => f.redisBytesEach * point],
-  ["members", "deliveries of a message", "CPU of the node, µs/message", (f) => f.deliveriesPerSecond / f.messagesPerSecond, "cpuPerMessage"],
+  // Above that, counts of what is unread cost more than the deliveries.
+  ["members", "deliveries of a message, up to 1,000 members", "CPU of the node, µs/message", (f, point) => (point > 1000 ? NaN : f.deliveriesPerSecond / f.messagesPerSecond), "cpuPerMessage"],
   ["nodes", "nodes, rooms of 10", "CPU of all nodes, µs/message", (f, point) => point, "cpuPerMessage"],
   ["nodes", "nodes, rooms of 10", "CPU of Redis, µs/message", (f, point) => point, "redisCpuPerMessage"],
   ["nodes-fanout", "nodes, rooms of 100", "CPU of all nodes, µs/message", (f, point) => point, "cpuPerMessage"],
@@ -81,11 +85,12 @@ const LINES = [
   ["nodes-alone", "nodes that nobody uses", "CPU of all nodes, µs/s", (f, point) => point, "cpuASecond"],
   ["nodes-alone", "nodes that nobody uses", "CPU of Redis, µs/s", (f, point) => point, "redisCpuASecond"],
   ["listeners", "more nodes that hear a room", "CPU of Redis, µs/message", (f, point) => point, "redisCpuPerMessage"],
-  ["registry", "nodes", "CPU of Redis for each node, µs/s", (f, point) => point, (f, point) => f.redisCpuASecond / point],
+  // All n cost c + a·n + b·n²; over what one costs, each other one costs a + b·(n + 1).
+  ["registry", "nodes", "CPU of Redis for each node, µs/s", (f, point) => point + 1, (f, point, first) => (f.redisCpuASecond - first.figures.redisCpuASecond) / (point - first.point)],
   ["entrants", "more nodes with leases", "CPU of Redis, µs/connect", (f, point) => point, "redisCpuPerConnect"],
 ];
 
-const valueOf = (of, { figures, point }) => (typeof of === "string" ? figures[of] : of(figures, point));
+const valueOf = (of, { figures, point }, first) => (typeof of === "string" ? figures[of] : of(figures, point, first));
 
 const measured = (result, name) => result.points.filter(({ series, figures }) => series === name && figures);
 
@@ -101,7 +106,8 @@ function rowsOf(result, { name, by }) {
 /** `[what grows, what it costs, a, b, r²]`, as text. */
 export function lines(result) {
   const found = LINES.map(([name, grows, costs, x, y]) => {
-    const points = measured(result, name).map((point) => [valueOf(x, point), valueOf(y, point)]);
+    const of = measured(result, name);
+    const points = of.map((point) => [valueOf(x, point, of[0]), valueOf(y, point, of[0])]).filter((one) => one.every(Number.isFinite));
     return points.length < 3 ? undefined : { grows, costs, ...line(points) };
   });
   return found.filter(Boolean);
@@ -129,8 +135,8 @@ export function markdown(result) {
   const { gateway, redis, postgres } = versions;
   const others = result.points.map(({ figures }) => figures?.coresOfOthers).filter(Number.isFinite);
   const head = [
-    `Measured on ${date.slice(0, 10)} with \`make growth\`${quick ? ", a quick run: its figures are rough" : ""}, each point once.`,
-    `${m.cpu}, ${m.cores} cores, ${m.memoryGiB} GiB, ${m.kernel}; the load, Redis and PostgreSQL run on the same machine, of which others used at most ${number(Math.max(...others))} cores meanwhile.`,
+    `Measured on ${date.slice(0, 10)} with \`make growth\`${quick ? ", a quick run: its figures are rough" : ""}.`,
+    `${m.cpu}, ${m.cores} cores, ${m.memoryGiB} GiB, ${m.kernel}; the load, Redis and PostgreSQL run on the same machine. What others used of it meanwhile is in the tables: at most ${number(Math.max(...others))} cores. Where that is much, latencies are not to be relied on, and CPU is some tenths too high.`,
     `Gateway ${gateway}, Redis ${redis}, PostgreSQL ${postgres}.`,
   ];
   const tables = blocks(result).map(({ title, rows }) => `### ${title}\n\n${table(rows)}`);

@@ -94,7 +94,7 @@ test("lines say what is measured", () => {
   const registry = of("nodes", "CPU of Redis for each node, µs/s");
   near(registry.a, 50);
   near(registry.b, 1);
-  near(of("deliveries of a message", "CPU of the node, µs/message").b, 5);
+  near(of("deliveries of a message, up to 1,000 members", "CPU of the node, µs/message").b, 5);
 });
 
 test("tables have every point, and say what did not come to what was asked", () => {
