@@ -2,34 +2,49 @@
 //!
 //! Two nodes store `rev` 5 and 6 of a conversation; 6 is published first, and the hub keeps it until
 //! 5 is there. If the node that stored 5 died before it could publish it, whoever published 6 does.
+//!
+//! What brings a user to a conversation has no predecessor by which others would miss it: a node that
+//! could not publish it tries again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_protocol::ErrorObject;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Messaging;
 use crate::hub::{BusEvent, Channel, HubError, HubResult, Published, Room};
 use crate::publish;
-use crate::store::Change;
+use crate::store::{Change, Viewer};
 
 /// How long a predecessor may be on its way.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Changes that are read at a time.
 const AT_ONCE: i64 = 100;
+/// How often it is tried again to bring a user somewhere.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Most users who are yet to be brought; they wait for the hub to come back.
+const MOST_YET_TO_COME: usize = 10_000;
 
 /// Where the tasks run that look after such events.
 #[derive(Clone, Debug)]
 pub struct Bridges {
     tasks: TaskTracker,
     stop: CancellationToken,
+    yet_to_come: Arc<Semaphore>,
 }
 
 impl Bridges {
     /// They run on `tasks` until `stop`.
     pub fn new((tasks, stop): (TaskTracker, CancellationToken)) -> Self {
-        Self { tasks, stop }
+        let yet_to_come = Arc::new(Semaphore::new(MOST_YET_TO_COME));
+        Self {
+            tasks,
+            stop,
+            yet_to_come,
+        }
     }
 }
 
@@ -39,13 +54,64 @@ impl Messaging {
     pub async fn publish(&self, events: Vec<BusEvent>) {
         for event in events {
             let (channel, rev) = (event.channel.clone(), event.rev);
+            let brings = event.enters.map(|_| event.clone());
             match self.hub.publish(event).await {
                 Ok(Published::Early { after }) => self.bridge(channel, after, rev),
                 Ok(Published::Out(_) | Published::Known) => {}
                 // The hub itself logs when it goes away, once; `publishes_total` counts these.
-                Err(error) => tracing::debug!(cause = error.0, "event not published"),
+                Err(error) => {
+                    tracing::debug!(cause = error.0, "event not published");
+                    if let Some(event) = brings {
+                        self.bring_later(event);
+                    }
+                }
             }
         }
+    }
+
+    /// Publishes an event that brings a user somewhere once the hub is back.
+    fn bring_later(&self, event: BusEvent) {
+        let Ok(place) = Arc::clone(&self.bridges.yet_to_come).try_acquire_owned() else {
+            tracing::warn!("somebody is not brought to a conversation: too many others wait");
+            return;
+        };
+        let (app, stop) = (self.clone(), self.bridges.stop.clone());
+        self.bridges.tasks.spawn(async move {
+            let bringing = async {
+                loop {
+                    tokio::time::sleep(AGAIN).await;
+                    if app.has_brought(&event).await {
+                        return;
+                    }
+                }
+            };
+            stop.run_until_cancelled(bringing).await;
+            drop(place);
+        });
+    }
+
+    /// Whether an event that brings a user somewhere is out, or is of no more use.
+    async fn has_brought(&self, event: &BusEvent) -> bool {
+        let (Some(enters), Room::User(user)) = (event.enters, &event.channel.room) else {
+            return true;
+        };
+        if self
+            .hub
+            .circuit()
+            .is_some_and(|circuit| !circuit.is_closed())
+        {
+            return false;
+        }
+        let viewer = Viewer {
+            organization: event.channel.organization.clone(),
+            user: user.clone(),
+        };
+        // Meanwhile the user may have been removed.
+        let Ok(membership) = self.store.membership(&viewer, enters.conversation).await else {
+            return false;
+        };
+        let is_member = membership.is_some_and(|found| found.member.is_some());
+        !is_member || self.hub.publish(event.clone()).await.is_ok()
     }
 
     /// Publishes a change that was read back from the store.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Client, Cluster, Fate};
+use crate::support::{Client, Cluster, Fate, Op};
 
 /// What has to be so on every node after this time.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -291,4 +291,52 @@ async fn the_room_of_one_who_was_removed_is_closed() {
     alice.remove(&conversation, "bob").await;
     bob.wait_for("conversation:member-removed").await;
     node.until_it_listens(&conversation, false).await;
+}
+
+#[tokio::test]
+async fn who_could_not_be_told_of_a_new_conversation_is_told_when_the_hub_is_back() {
+    let cluster = Cluster::of(2).await;
+    let node = cluster.node(1);
+    let alice = node.connect("alice").await;
+    let mut here = node.connect("bob").await;
+    let mut there = cluster.node(2).connect("bob").await;
+    node.hub.fail(&[Op::Publish]);
+    let conversation = alice.group(&["bob"]).await;
+    assert_eq!(
+        here.wait_for("conversation:created").await.payload()["conversation"]["id"],
+        conversation.as_str()
+    );
+    node.hub.mend();
+    // Not once more where it was known at once.
+    let again = Duration::from_millis(2_200);
+    let (created, ()) = tokio::join!(
+        there.wait_for("conversation:created"),
+        here.hears_nothing_of("conversation:created", again)
+    );
+    assert_eq!(
+        created.payload()["conversation"]["id"],
+        conversation.as_str()
+    );
+    alice.say(&conversation, "hello").await;
+    for bob in [&mut here, &mut there] {
+        let event = bob.wait_for("message:new").await;
+        assert_eq!(event.payload()["message"]["content"], "hello");
+    }
+}
+
+#[tokio::test]
+async fn who_was_removed_before_the_hub_is_back_is_not_told_of_the_conversation() {
+    let cluster = Cluster::of(2).await;
+    let node = cluster.node(1);
+    let alice = node.connect("alice").await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    node.hub.fail(&[Op::Publish]);
+    let conversation = alice.group(&["bob"]).await;
+    alice.remove(&conversation, "bob").await;
+    node.hub.mend();
+    let later = Duration::from_millis(2_200);
+    bob.hears_nothing_of("conversation:created", later).await;
+    alice.say(&conversation, "without him").await;
+    bob.hears_nothing_of("message:new", Duration::from_millis(200))
+        .await;
 }

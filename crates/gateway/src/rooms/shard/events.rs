@@ -121,11 +121,16 @@ impl Shard {
             return;
         }
         let sockets = self.outlet.sockets_in(&room_name(&event.channel));
+        // What could not be published was told on this node at once, and comes again later.
+        let is_in = |id: &SocketId| room.is_some_and(|room| room.members.contains(id));
+        let inside: Vec<_> = sockets.iter().map(Socket::id).filter(is_in).collect();
         for socket in &sockets {
             let entry = Entry::after(channel.clone(), socket.clone(), enters.rev);
             if enters.told_there {
                 self.enter(entry);
-            } else if event.except.as_deref() != Some(socket.id().as_str()) {
+            } else if !inside.contains(&socket.id())
+                && event.except.as_deref() != Some(socket.id().as_str())
+            {
                 // The one that caused it enters with its ack.
                 let packets = shared(&self.outlet.dialects, socket, event, &packet);
                 self.enter(entry.announced_by(packets));
