@@ -102,18 +102,17 @@ export function insert(page, tables, [before, after] = MARKERS) {
   return `${page.slice(0, begin)}${before}\n\n${tables}\n\n${page.slice(end)}`;
 }
 
-function main([result, page]) {
-  if (!result) throw new Error("usage: tables.mjs RESULT.json [FILE.md]");
-  const tables = markdown(JSON.parse(readFileSync(result, "utf8")));
-  if (!page) return console.log(tables);
-  writeFileSync(page, insert(readFileSync(page, "utf8"), tables));
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+/** Prints the tables of a result, or writes them into a page: `tables.mjs RESULT.json [FILE.md]`. */
+export function command([result, page], tables, markers) {
   try {
-    main(process.argv.slice(2));
+    if (!result) throw new Error("usage: tables.mjs RESULT.json [FILE.md]");
+    const text = tables(JSON.parse(readFileSync(result, "utf8")));
+    if (!page) return console.log(text);
+    writeFileSync(page, insert(readFileSync(page, "utf8"), text, markers));
   } catch (error) {
     console.error(`tables: ${error.message}`);
     process.exitCode = 2;
   }
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) command(process.argv.slice(2), markdown);

@@ -3,9 +3,8 @@
 //   node loadtest/growth/tables.mjs RESULT.json [FILE.md]
 //
 // writes them between the two marker comments of the file, or to stdout without one.
-import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { escapeCell, insert, number, table } from "../compare/tables.mjs";
+import { command, escapeCell, number, table } from "../compare/tables.mjs";
 import { line } from "./fit.mjs";
 import { SERIES } from "./plan.mjs";
 
@@ -143,18 +142,4 @@ export function markdown(result) {
   return [head.map(escapeCell).join("\n"), ...tables, `### Straight lines through these points\n\n${table(lineRows(result), 2)}`].join("\n\n");
 }
 
-function main([result, page]) {
-  if (!result) throw new Error("usage: tables.mjs RESULT.json [FILE.md]");
-  const tables = markdown(JSON.parse(readFileSync(result, "utf8")));
-  if (!page) return console.log(tables);
-  writeFileSync(page, insert(readFileSync(page, "utf8"), tables, MARKERS));
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  try {
-    main(process.argv.slice(2));
-  } catch (error) {
-    console.error(`tables: ${error.message}`);
-    process.exitCode = 2;
-  }
-}
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) command(process.argv.slice(2), markdown, MARKERS);
