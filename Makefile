@@ -225,7 +225,7 @@ run-bench-ack:
 
 # Pure, in two seconds: what the comparison and the growth make of their figures.
 .PHONY: test-compare
-test-compare:
+test-compare: e2e/node_modules/.package-lock.json
 	@node --test loadtest/compare/test/*.test.mjs loadtest/growth/test/*.test.mjs
 
 .PHONY: run-chaos
