@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { Clock } from "./chaos/clock.mjs";
+import { createAuthority } from "./support/certificates.mjs";
 import { connect } from "./support/clients.mjs";
 import { Cluster } from "./support/cluster.mjs";
 import { freePort, run } from "./support/process.mjs";
@@ -250,6 +251,25 @@ describe("doctor", { concurrency: 4 }, () => {
     await fails("auth", expected, { ...well, SWITCHBOARD__AUTH__PUBLIC_KEY_FILE: key });
     const url = `http://127.0.0.1:${await freePort()}/keys`;
     await fails("auth.jwks_url", { found: /refused/, mend: /curl/ }, { ...well, SWITCHBOARD__AUTH__JWKS_URL: url });
+  });
+
+  it("finds a certificate that ended or has another's key, and tells when a good one ends", TEST, async () => {
+    const authority = await createAuthority(join(folder, "authority"));
+    const [good, soon, ended] = [
+      await authority.issue("good", { hours: 24 * 15 }),
+      await authority.issue("soon", { hours: 24 * 13 }),
+      await authority.issue("ended", { hours: -1 }),
+    ];
+    const [cert, key] = ["http.tls_cert_file", "http.tls_key_file"];
+    assert.match(found(await isWell({ ...well, ...good.env }), cert), /^for localhost, 127\.0\.0\.1, until \S+ \(14 days from now\); the key fits/);
+    const { checks } = await isWell({ ...well, ...soon.env });
+    assert.deepEqual(checks.filter(({ status }) => status === "warn").map(({ check }) => check).filter((check) => check === cert), [cert]);
+    await fails(cert, { found: /the certificate ended at .* it is for localhost/, mend: /put a new certificate into .*ended\.crt/ }, { ...well, ...ended.env });
+    const stranger = { ...well, ...good.env, SWITCHBOARD__HTTP__TLS_KEY_FILE: soon.key };
+    await fails(key, { found: /not the key of the first certificate/, mend: /openssl pkey -in .*soon\.key -pubout/ }, stranger);
+    const missing = await doctor({ ...well, ...good.env, SWITCHBOARD__HTTP__TLS_CERT_FILE: join(folder, "missing.crt") });
+    assert.deepEqual([missing.code, ...failed(missing)], [78, "configuration"]);
+    assert.match(found(missing, "configuration"), /http\.tls_cert_file: cannot read `.*missing\.crt`/);
   });
 
   it("finds a path for attachments that cannot be written to, and a mail server that is not there", TEST, async () => {

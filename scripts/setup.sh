@@ -56,6 +56,7 @@ packages_for_run() {
 
 packages_for_test() {
     have setpriv || echo util-linux
+    have openssl || echo openssl
     { have redis-server && have redis-cli; } || echo redis-server # which brings redis-tools
     has_postgres || echo postgresql
     has_nginx || echo nginx

@@ -89,7 +89,7 @@ export class Gateway {
   }
 
   constructor({ env, cwd, log, port, adminPort, args }) {
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `${env.SWITCHBOARD__HTTP__TLS_CERT_FILE ? "https" : "http"}://127.0.0.1:${port}`;
     this.admin = `http://127.0.0.1:${adminPort}`;
     this.port = port;
     this.adminPort = adminPort;

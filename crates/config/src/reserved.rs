@@ -19,10 +19,6 @@ pub struct Reserved {
 /// Every key that is known but has no effect, by feature, in the order of the sections.
 pub const RESERVED: &[Reserved] = &[
     Reserved {
-        feature: "TLS on the public listener",
-        paths: &["http.tls_cert_file", "http.tls_key_file"],
-    },
-    Reserved {
         feature: "an obligatory context of conversations",
         paths: &["conversations.require_context"],
     },
@@ -65,26 +61,17 @@ pub(crate) fn feature_of(path: &str) -> Option<&'static str> {
         .map(|reserved| reserved.feature)
 }
 
-/// Reserved keys that are refused all the same: whoever sets one counts on being safe by it.
-const REFUSED: &[&str] = &["http.tls_cert_file", "http.tls_key_file"];
-
-/// One remark for each reserved key that somebody set, wherever that counted last: the mistakes,
-/// and the warnings.
-pub(crate) fn remarks(given: &BTreeMap<String, Given>) -> (Vec<Remark>, Vec<Remark>) {
-    let remarks = given.iter().filter_map(|(path, given)| {
+/// A warning for each reserved key that somebody set, wherever that counted last.
+pub(crate) fn warnings(given: &BTreeMap<String, Given>) -> Vec<Remark> {
+    let warnings = given.iter().filter_map(|(path, given)| {
         let feature = feature_of(path)?;
-        let reason = if REFUSED.contains(&path.as_str()) {
-            format!("{feature} does not exist yet: let a proxy in front of the node do it")
-        } else {
-            format!("has no effect in this version: {feature} does not exist yet")
-        };
         Some(Remark {
             source: given.source.clone(),
             key: path.clone(),
-            reason,
+            reason: format!("has no effect in this version: {feature} does not exist yet"),
         })
     });
-    remarks.partition(|remark| REFUSED.contains(&remark.key.as_str()))
+    warnings.collect()
 }
 
 /// What reserved keys were set to, those that are texts.

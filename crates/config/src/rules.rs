@@ -32,6 +32,7 @@ pub(crate) fn check(settings: &Settings, mistakes: Vec<Remark>) -> (Vec<Remark>,
         rules.secret_length("auth.api_keys", Some(key));
     }
     rules.listeners();
+    rules.certificate();
     rules.shared_database();
     rules.forwarding();
     rules.redis_files();
@@ -190,6 +191,25 @@ impl Rules<'_> {
     }
 
     /// What is in the files is looked at by who uses them.
+    fn certificate(&mut self) {
+        let http = &self.settings.http;
+        let (cert, key) = ("http.tls_cert_file", "http.tls_key_file");
+        self.readable(cert, http.tls_cert_file.as_ref());
+        self.readable(key, http.tls_key_file.as_ref());
+        let are_set = (http.tls_cert_file.is_some(), http.tls_key_file.is_some());
+        self.together((cert, key), are_set);
+    }
+
+    /// A certificate needs its key, and a key its certificate.
+    fn together(&mut self, (cert, key): (&str, &str), are_set: (bool, bool)) {
+        match are_set {
+            (true, false) => self.refuse(&[cert, key], &format!("needs {key}")),
+            (false, true) => self.refuse(&[key, cert], &format!("needs {cert}")),
+            _ => {}
+        }
+    }
+
+    /// What is in the files is looked at by who uses them.
     fn redis_files(&mut self) {
         let redis = &self.settings.redis;
         let (cert, key) = (&redis.tls_cert_file, &redis.tls_key_file);
@@ -206,11 +226,8 @@ impl Rules<'_> {
                 self.refuse(&[name, "redis.url"], reason);
             }
         }
-        match (cert, key) {
-            (Some(_), None) => self.refuse(&["redis.tls_cert_file"], "needs redis.tls_key_file"),
-            (None, Some(_)) => self.refuse(&["redis.tls_key_file"], "needs redis.tls_cert_file"),
-            _ => {}
-        }
+        let names = ("redis.tls_cert_file", "redis.tls_key_file");
+        self.together(names, (cert.is_some(), key.is_some()));
     }
 
     fn redis_sentinels(&mut self) {

@@ -64,7 +64,7 @@ pub struct Loaded {
 impl Settings {
     /// Reads `file`, if there is one, and lays `environment` over it; variables that do not begin
     /// with `SWITCHBOARD__` are passed over. Every mistake is in the error, not only the first. A key
-    /// of [`RESERVED`](crate::RESERVED) that is set is a warning, or, for TLS, a mistake.
+    /// of [`RESERVED`](crate::RESERVED) that is set is a warning.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -72,8 +72,7 @@ impl Settings {
         let mut content = file.map(file::read).unwrap_or_default();
         let mistakes = environment::overlay(&mut content.given, environment);
         content.mistakes.extend(mistakes);
-        let (refused, mut warnings) = reserved::remarks(&content.given);
-        content.mistakes.extend(refused);
+        let mut warnings = reserved::warnings(&content.given);
         let reserved = reserved::texts(&content.given);
         let mut reader = Reader::new(content.given, content.mistakes);
         match Self::read(&mut reader) {

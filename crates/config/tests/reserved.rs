@@ -31,11 +31,7 @@ fn the_warning(text: &str, variables: &[(&str, &str)]) -> Remark {
 #[test]
 fn every_reserved_key_is_a_warning_in_the_file_and_in_the_environment() {
     for reserved in RESERVED {
-        for path in reserved
-            .paths
-            .iter()
-            .filter(|path| !path.starts_with("http.tls_"))
-        {
+        for path in reserved.paths {
             let (section, name) = path.split_once('.').unwrap();
             let variable = format!("SWITCHBOARD__{section}__{name}").to_uppercase();
             for warning in [
@@ -51,14 +47,6 @@ fn every_reserved_key_is_a_warning_in_the_file_and_in_the_environment() {
             }
         }
     }
-}
-
-#[test]
-fn a_node_that_was_told_to_serve_tls_does_not_serve_plain_text_instead() {
-    let variable = ("SWITCHBOARD__HTTP__TLS_CERT_FILE", "/etc/tls.pem");
-    let variable = (variable.0.to_owned(), variable.1.to_owned());
-    let errors = Settings::load(None, [variable]).unwrap_err();
-    assert_eq!(errors.mistakes()[0].key, "http.tls_cert_file");
 }
 
 #[test]

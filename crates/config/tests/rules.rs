@@ -283,6 +283,34 @@ fn a_tls_file_of_redis_that_has_no_use_is_a_mistake(
     assert!(reasons[0].starts_with(reason), "{reasons:?}");
 }
 
+#[rstest]
+#[case::cert_without_key("CERT", "http.tls_cert_file: needs http.tls_key_file")]
+#[case::key_without_cert("KEY", "http.tls_key_file: needs http.tls_cert_file")]
+fn a_certificate_and_its_key_come_together(#[case] which: &str, #[case] reason: &str) {
+    let file = key_file();
+    let variable = format!("HTTP__TLS_{which}_FILE");
+    let path = file.path().to_str().unwrap();
+    assert_eq!(reasons(&[(&variable, path)]), [reason]);
+}
+
+#[test]
+fn tls_files_of_the_public_listener_are_looked_for() {
+    let file = key_file();
+    let path = file.path().to_str().unwrap();
+    let with = |cert: &str, key: &str| {
+        reasons(&[("HTTP__TLS_CERT_FILE", cert), ("HTTP__TLS_KEY_FILE", key)])
+    };
+    assert_eq!(with(path, path), [""; 0]);
+    for (missing, key) in [
+        (with("/nowhere/tls.crt", path), "http.tls_cert_file"),
+        (with(path, "/nowhere/tls.crt"), "http.tls_key_file"),
+    ] {
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        let reason = format!("{key}: cannot read `/nowhere/tls.crt`: No such file");
+        assert!(missing[0].starts_with(&reason), "{missing:?}");
+    }
+}
+
 #[test]
 fn tls_files_of_redis_are_looked_for() {
     let file = key_file();

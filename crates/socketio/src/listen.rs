@@ -4,6 +4,7 @@
 //! keeps the TCP connection up, which may be for ever.
 
 mod places;
+mod tls;
 
 use std::{
     io,
@@ -27,6 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 use places::{Place, Places};
+pub use tls::{Handshake, Tls};
 
 /// Bytes of a request's head, and of what is buffered of its body.
 const MAX_HEAD: usize = 64 * 1024;
@@ -40,13 +42,15 @@ pub struct Options {
     /// connection. 30 s. Only where the system has it (Linux).
     pub user_timeout: Duration,
     /// For the head of a request: a connection that sends none for this long is closed, a new one
-    /// and one that was kept open. 10 s.
+    /// and one that was kept open. A handshake of TLS has as long, before it. 10 s.
     pub header_read: Duration,
-    /// Most connections at a time: one more is answered 503 and closed. 0 is no limit, and the
-    /// default.
+    /// Most connections at a time, those in their handshake included: one more is answered 503 and
+    /// closed, or, with TLS, closed without a word. 0 is no limit, and the default.
     pub max_connections: usize,
     /// Called for each connection that is refused for it.
     pub on_refused: fn(),
+    /// With it the listener speaks TLS, and nothing else. None by default.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
@@ -58,6 +62,7 @@ impl Default for Options {
             header_read: Duration::from_secs(10),
             max_connections: 0,
             on_refused: || {},
+            tls: None,
         }
     }
 }
@@ -71,7 +76,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let connections = TaskTracker::new();
-    let places = Places::new(options.max_connections);
+    let places = Places::new(options.max_connections, options.tls.is_some());
     while let Some((tcp, addr)) = stop.run_until_cancelled(accept(&listener)).await {
         tune(&tcp, &options);
         let (tcp, place) = match places.take(tcp) {
@@ -89,8 +94,13 @@ pub async fn serve(
             _place: place,
         };
         let (router, stop) = (router.clone(), stop.clone());
-        let serving = serve_one(stream, Peer { addr }, router, options.header_read, stop);
-        connections.spawn(serving);
+        let (peer, header_read) = (Peer { addr }, options.header_read);
+        if let Some(tls) = &options.tls {
+            let secured = tls.shake(stream, header_read, addr);
+            connections.spawn(serve_secured(secured, peer, router, header_read, stop));
+        } else {
+            connections.spawn(serve_one(stream, peer, router, header_read, stop));
+        }
     }
     // The kernel must not take connections that nobody will serve.
     drop(listener);
@@ -98,9 +108,24 @@ pub async fn serve(
     connections.wait().await;
 }
 
+/// Serves a connection when its handshake is done.
+async fn serve_secured(
+    secured: impl Future<Output = Option<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>> + Send,
+    peer: Peer,
+    router: Router,
+    header_read: Duration,
+    stop: CancellationToken,
+) {
+    // On the heap, and so gone once it is done.
+    let secured = stop.run_until_cancelled(Box::pin(secured)).await;
+    if let Some(stream) = secured.flatten() {
+        serve_one(stream, peer, router, header_read, stop).await;
+    }
+}
+
 /// Not an `async fn`: its future would hold the connection twice, and the arguments too.
 fn serve_one(
-    stream: Stream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Peer,
     router: Router,
     header_read: Duration,

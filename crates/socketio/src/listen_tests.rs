@@ -73,7 +73,9 @@ async fn does_not_fail_a_slow_peer_that_goes_on_reading() {
 
 /// A server on a free port, and the token that stops it.
 #[expect(clippy::disallowed_methods, reason = "the test ends it by its token")]
-async fn served(options: Options) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+pub(super) async fn served(
+    options: Options,
+) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let router = Router::new().route("/", axum::routing::get(|| async { "hello" }));

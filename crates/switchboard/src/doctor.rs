@@ -4,6 +4,7 @@
 
 mod attachments;
 mod auth;
+mod certificate;
 mod clock;
 mod configuration;
 mod database;
@@ -80,6 +81,7 @@ async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
         dns,
         vec![files::look(patient, listeners.node.as_ref())],
         listeners.findings,
+        certificate::look(patient),
         redis.findings,
         peers,
         database.findings,

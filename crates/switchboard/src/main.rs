@@ -1,5 +1,6 @@
 //! `switchboard`: the command line, the wiring of the parts, and the life of a node.
 
+mod certificate;
 mod cli;
 mod commands;
 mod dialects;

@@ -10,6 +10,7 @@ mod origins;
 mod parts;
 mod proxies;
 mod reload;
+mod renewal;
 pub(crate) mod signals;
 mod traces;
 mod welcome;
@@ -36,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::certificate::{self, Certificate};
 use crate::cli::{self, ConfigFile};
 use crate::commands::load;
 use crate::dialects;
@@ -80,7 +82,7 @@ pub(crate) fn run(options: &ConfigFile) -> Done {
     let Loaded {
         settings, warnings, ..
     } = load(options.config.as_deref())?;
-    let dialects = dialects::read(&settings)?;
+    let read = (dialects::read(&settings)?, certificate::read(&settings)?);
     let node_id = parts::node_id(&settings);
     let logs = start_logs(&settings, &node_id)?;
     for warning in &warnings {
@@ -92,7 +94,7 @@ pub(crate) fn run(options: &ConfigFile) -> Done {
     let served = runtime.block_on(async {
         let mut signals = signals::Signals::listen()?;
         let traces = Traces::start(&settings, &node_id)?;
-        let starting = start((settings, dialects), node_id, (metrics, traces));
+        let starting = start((settings, read), node_id, (metrics, traces));
         let (node, welcome, mut reload) = tokio::select! {
             started = starting => started?,
             () = signals.end() => return Ok(()),
@@ -121,9 +123,12 @@ fn start_logs(settings: &Settings, node_id: &str) -> Result<LogControl, Failure>
     Ok(switchboard_telemetry::init_logs(format, level, node_id).context("logs")?)
 }
 
+/// What was read from files that the configuration names.
+type ReadFiles = (Vec<Dialect>, Option<(certificate::Files, Certificate)>);
+
 /// Starts a node, in the order in which its parts need each other. It is ready when this returns.
 async fn start(
-    (settings, dialects): (Settings, Vec<Dialect>),
+    (settings, (dialects, certificate)): (Settings, ReadFiles),
     node_id: String,
     (metrics, traces): (Metrics, Traces),
 ) -> Result<(Node, welcome::Welcome, reload::Reload), Failure> {
@@ -156,14 +161,12 @@ async fn start(
     );
 
     // 4. The node's place among the others, before it has sockets that they could ask about.
-    let lifecycle = Lifecycle::default();
+    let (lifecycle, listeners) = (Lifecycle::default(), Listeners::default());
     let health = parts::health(&settings, &node_id, &messaging, &lifecycle);
-    let listeners = Listeners::default();
     let place = Place::new(&settings, (route, &admin), &messaging, &listeners);
     let known = (&messaging, &place);
     let keeper = keeper::Keeper::new(health.clone(), known, gateway.io(), metrics.clone());
-    keeper.keep_place().await;
-    tasks.spawn(keeper.run(stop.clone()));
+    keeper.start((&tasks, &stop)).await;
 
     // 5. The listeners: probes first, then the public.
     let origins = Live::new(origins::Origins::new(&settings));
@@ -176,12 +179,14 @@ async fn start(
     let shown = Live::new(settings.render_show());
     let admin_routes = admin_routes(health, (metrics, gateway.io()), shown.clone())
         .merge(place.entrance(gateway.service()));
+    let renewal = renewal::start(certificate, &clock, (&tasks, &stop));
     listeners.serve(admin, admin_routes, listen::Options::default());
-    listeners.serve(public, routes, parts::listen_options(&settings));
+    let options = parts::listen_options(&settings, renewal.as_deref());
+    listeners.serve(public, routes, options);
     lifecycle.enter(Phase::Ready);
     tracing::info!(node = node_id, "ready");
 
-    let live = (judge.live, api_keys, origins, shown);
+    let live = (judge.live, api_keys, origins, shown, renewal);
     let reload = reload::Reload::new(&settings, &messaging, live, secret);
     let node = Node {
         window: parts::drain_window(&settings, &node_id, &messaging),

@@ -226,6 +226,17 @@ pub const METRICS: &[MetricInfo] = &[
         "Attempts to fetch the key set of `auth.jwks_url`: `ok` or `error`; after an error the old keys stay.",
     ),
     counter(
+        names::TLS_HANDSHAKES_TOTAL,
+        &["result"],
+        "TLS handshakes of the public listener: `ok`, `error` (the client did not believe the certificate, or spoke \
+         something else) or `timeout`.",
+    ),
+    gauge(
+        names::TLS_CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS,
+        &[],
+        "When the certificate of the public listener ends, in seconds since 1970; absent without `http.tls_cert_file`.",
+    ),
+    counter(
         names::SOCKETS_REVOKED_TOTAL,
         &[],
         "Sockets that were ended because their token was revoked or their user was sent away.",

@@ -56,6 +56,11 @@ pub const OUTBOX_DEPTH: &str = "switchboard_outbox_depth";
 pub const REQUEST_DURATION_SECONDS: &str = "switchboard_request_duration_seconds";
 /// Counter `{result}`: attempts to fetch the key set of `auth.jwks_url`.
 pub const JWKS_FETCHES_TOTAL: &str = "switchboard_jwks_fetches_total";
+/// Counter `{result}`: TLS handshakes of the public listener.
+pub const TLS_HANDSHAKES_TOTAL: &str = "switchboard_tls_handshakes_total";
+/// Gauge, seconds since 1970: when the certificate of the public listener ends.
+pub const TLS_CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS: &str =
+    "switchboard_tls_certificate_expiry_timestamp_seconds";
 /// Counter: sockets ended because their token was revoked or their user sent away.
 pub const SOCKETS_REVOKED_TOTAL: &str = "switchboard_sockets_revoked_total";
 /// Gauge `{status}`: users by presence.

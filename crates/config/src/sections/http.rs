@@ -1,9 +1,10 @@
 //! The public listener.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::section;
-use crate::key::{derived, value};
+use crate::key::{derived, unset, value};
 use crate::values::{Network, Origin, PathPrefix};
 
 section! {
@@ -31,8 +32,14 @@ section! {
         /// Addresses and networks (`10.0.0.0/8`) of the proxies whose `X-Forwarded-For` is believed:
         /// the client is the last address in it that is none of theirs.
         trusted_proxies: Vec<Network> = value("[]");
-        /// Most connections at a time, polls included; one more is answered 503 and closed. `0` is no
-        /// limit.
+        /// Most connections at a time, polls included; one more is answered 503 and closed, or, with
+        /// TLS, closed. `0` is no limit.
         max_connections: u32 = value("0");
+        /// PEM file with the certificate of this listener, and after it those between it and its
+        /// authority. With it the listener speaks TLS (1.2 and 1.3), and nothing else. The file is read
+        /// again once a minute and at SIGHUP.
+        tls_cert_file: Option<PathBuf> = unset();
+        /// PEM file with the key of `http.tls_cert_file`, without a passphrase; read again with it.
+        tls_key_file: Option<PathBuf> = unset();
     }
 }

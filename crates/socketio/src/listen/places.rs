@@ -33,11 +33,12 @@ pub(super) struct Places {
 pub(super) type Place = Option<OwnedSemaphorePermit>;
 
 impl Places {
-    /// So many; 0 is no limit.
-    pub(super) fn new(most: usize) -> Self {
+    /// So many; 0 is no limit. Who speaks TLS is not told: it would take a handshake.
+    pub(super) fn new(most: usize, is_tls: bool) -> Self {
+        let told = if is_tls { 0 } else { TOLD_AT_ONCE };
         Self {
             free: (most > 0).then(|| Arc::new(Semaphore::new(most))),
-            telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
+            telling: Arc::new(Semaphore::new(told)),
         }
     }
 

@@ -1,8 +1,10 @@
 //! `switchboard config check|show|default|docs`.
 
 use switchboard_config::{render_default, render_docs};
+use switchboard_messaging::{Clock as _, SystemClock};
 
 use super::load;
+use crate::certificate::CERT;
 use crate::cli::{Config, ConfigCommand};
 use crate::exit::Done;
 use crate::output;
@@ -14,8 +16,15 @@ pub(crate) fn run(options: &Config) -> Done {
             crate::keys::check(&loaded.settings)?;
             crate::dialects::read(&loaded.settings)?;
             crate::serve::connect::check_redis(&loaded.settings)?;
+            let certificate = crate::certificate::read(&loaded.settings)?;
             for warning in &loaded.warnings {
                 output::problem(&format!("warning: {warning}"));
+            }
+            if let Some((_, certificate)) = certificate
+                && let Some(warning) = certificate.warning(SystemClock.now())
+            {
+                let source = loaded.settings.source(CERT);
+                output::problem(&format!("warning: {source}: {CERT}: {warning}"));
             }
             output::line("the configuration is valid")
         }

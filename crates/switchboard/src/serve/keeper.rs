@@ -12,6 +12,7 @@ use switchboard_protocol::answers::NodeFigures;
 use switchboard_socketio::{Io, Transport};
 use switchboard_telemetry::{Metrics, names};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::figures::Figures;
 use super::forwarding::Place;
@@ -70,8 +71,14 @@ impl Keeper {
         }
     }
 
+    /// Does the first round, and then all others.
+    pub(crate) async fn start(self, (tasks, stop): (&TaskTracker, &CancellationToken)) {
+        self.keep_place().await;
+        tasks.spawn(self.run(stop.clone()));
+    }
+
     /// Renews the lease, and looks after what dead nodes left.
-    pub(crate) async fn keep_place(&self) {
+    async fn keep_place(&self) {
         let connections = self
             .io
             .connections()
@@ -93,7 +100,7 @@ impl Keeper {
     }
 
     /// Does the rounds until `stop`, and one at once when the node drains: the others want to know.
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    async fn run(self, stop: CancellationToken) {
         let mut rounds = tokio::time::interval(EVERY);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut draining = pin!(self.health.lifecycle.draining().fuse());

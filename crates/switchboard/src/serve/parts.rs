@@ -29,6 +29,8 @@ use switchboard_trace::Tracer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::renewal::Renewal;
+
 /// Most conversations that a socket enters by itself.
 const AUTO_JOIN: i64 = 200;
 
@@ -189,12 +191,13 @@ pub(crate) fn gateway_options(
 }
 
 /// How the public listener takes connections.
-pub(crate) fn listen_options(settings: &Settings) -> listen::Options {
+pub(crate) fn listen_options(settings: &Settings, renewal: Option<&Renewal>) -> listen::Options {
     listen::Options {
         max_connections: settings.http.max_connections as usize,
         on_refused: || {
             metrics::counter!(names::CONNECTIONS_REFUSED_TOTAL, "limit" => "node").increment(1);
         },
+        tls: renewal.map(Renewal::tls),
         ..listen::Options::default()
     }
 }

@@ -1,6 +1,7 @@
 //! SIGHUP: what can be changed in a running node is read again; on any mistake the old stays.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use switchboard_config::Settings;
 use switchboard_messaging::auth::{ApiKeys, PublishedKeys, Verifier};
@@ -9,6 +10,8 @@ use switchboard_telemetry::LogControl;
 
 use super::origins::Origins;
 use super::parts;
+use super::renewal::Renewal;
+use crate::certificate;
 use crate::commands::load;
 use crate::exit::Failure;
 use crate::keys;
@@ -19,6 +22,7 @@ pub(crate) type Parts = (
     Live<ApiKeys>,
     Live<Origins>,
     Live<String>,
+    Option<Arc<Renewal>>,
 );
 
 /// The settings in force, and the parts that take new ones.
@@ -62,8 +66,11 @@ impl Reload {
         let kept = (!settings.auth.has_public_keys())
             .then(|| self.secret.clone())
             .flatten();
-        let ((live_verifier, published), live_keys, live_origins, shown) = &self.live;
+        let ((live_verifier, published), live_keys, live_origins, shown, renewal) = &self.live;
         let verifier = keys::verifier(&settings, secret.or(kept).as_ref(), published)?;
+        let read = renewal.as_ref().map(|renewal| renewal.read()).transpose();
+        let certificate =
+            read.map_err(|mistakes| certificate::unusable(&self.settings, &mistakes))?;
         let level = settings.telemetry.log_level.as_str();
         logs.set_level(level).map_err(anyhow::Error::from)?;
         live_verifier.set(verifier);
@@ -72,6 +79,9 @@ impl Reload {
         self.messaging.rates.set(parts::rates(&settings));
         shown.set(settings.render_show());
         live_origins.set(Origins::new(&settings));
+        if let Some((renewal, certificate)) = renewal.as_ref().zip(certificate) {
+            renewal.take(certificate);
+        }
         let changed = self.settings.changed_keys(&settings);
         let (taken, ignored): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|key| key.reloadable);

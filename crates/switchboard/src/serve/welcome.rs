@@ -35,7 +35,11 @@ impl Welcome {
         } else {
             bracketed(address)
         };
-        let url = format!("http://{host}:{}", address.port());
+        let scheme = match settings.http.tls_cert_file {
+            Some(_) => "https",
+            None => "http",
+        };
+        let url = format!("{scheme}://{host}:{}", address.port());
         let mut lines = vec![format!(
             "Switchboard {} is ready on {url}",
             env!("CARGO_PKG_VERSION")
