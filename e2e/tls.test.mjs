@@ -1,4 +1,4 @@
-// TLS on the public listener: stock clients, what is not TLS, certificates that are exchanged, and mistakes.
+// TLS on the public listener: stock clients, what is not TLS, certificates that are exchanged or end, and mistakes.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { connect as tls } from "node:tls";
 import { createAuthority } from "./support/certificates.mjs";
 import { startForwarder } from "./support/forwarder.mjs";
 import { run } from "./support/process.mjs";
+import { startPrometheus } from "./support/prometheus.mjs";
 import { hears, pause, send, stories } from "./support/story.mjs";
 
 const PATIENCE_MS = 20_000;
@@ -205,6 +206,32 @@ stories("tls", { mode: "cluster", env: { ...certificate, SWITCHBOARD__HTTP__TRUS
     } finally {
       await node.kill();
     }
+  });
+
+  story("alerts tell of a certificate that ends, and of no other", async (scene) => {
+    const [soon, later] = await Promise.all([
+      authority.issue("soon", { hours: 1 }),
+      authority.issue("later", { hours: 24 * 13 }),
+    ]);
+    const alerts = ["SwitchboardCertificateEnds", "SwitchboardCertificateExpires"];
+    const judge = async (name, env, expected) => {
+      const node = await scene.anotherNode(name, env);
+      const prometheus = await startPrometheus(join(scene.cluster.folder, `prometheus-${name}`), [node]);
+      try {
+        await eventually(async () => (await prometheus.query("up == 1")).length === 1, "node that is up");
+        const firing = async () => (await prometheus.firing()).filter((alert) => /Certificate/.test(alert));
+        await eventually(async () => (await firing()).length >= expected.length, `${expected}`);
+        // Long enough for one that should not to fire.
+        await pause(4_000);
+        assert.deepEqual(await firing(), expected);
+      } finally {
+        await prometheus.stop();
+        await node.kill();
+      }
+    };
+    const plain = { SWITCHBOARD__HTTP__TLS_CERT_FILE: undefined, SWITCHBOARD__HTTP__TLS_KEY_FILE: undefined };
+    const nodes = [["ends", soon.env, alerts], ["expires", later.env, alerts.slice(1)], ["lasts", {}, []], ["plain", plain, []]];
+    await Promise.all(nodes.map((one) => judge(...one)));
   });
 });
 
