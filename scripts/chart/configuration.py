@@ -62,9 +62,22 @@ def mounted(manifests, pod, container):
     return next(maps)["data"][path.name]
 
 
+def with_certificate(folder, variables):
+    """The variables, with a certificate that there is in place of one that is mounted."""
+    cert, key = "SWITCHBOARD__HTTP__TLS_CERT_FILE", "SWITCHBOARD__HTTP__TLS_KEY_FILE"
+    if cert not in variables:
+        return variables
+    files = {cert: f"{folder}/tls.crt", key: f"{folder}/tls.key"}
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-subj", "/CN=chat.example.com"]
+    command = ["openssl", "req", "-x509", *new, "-out", files[cert], "-keyout", files[key]]
+    subprocess.run(command, capture_output=True, check=True)
+    return variables | files
+
+
 def check(toml, variables):
     """(whether the gateway takes it, what it said)."""
     with tempfile.TemporaryDirectory() as folder:
+        variables = with_certificate(folder, variables)
         # The gateway reads the authority of Redis, which an example mounts.
         authority = Path(folder, "ca.crt")
         authority.write_text((Path(__file__).parent / "ca.crt").read_text())

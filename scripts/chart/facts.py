@@ -109,6 +109,27 @@ def unprobed(manifests):
             yield f"Deployment: {probe} does not ask for {path} at the admin port"
 
 
+def uncertified(manifests, values):
+    """A Secret with a certificate that is not where the gateway looks for it, or that nobody is told of."""
+    secret = values["tls"]["secretName"]
+    variables = ["SWITCHBOARD__HTTP__TLS_CERT_FILE", "SWITCHBOARD__HTTP__TLS_KEY_FILE"]
+    for manifest in (m for m in manifests if m["kind"] in ("Deployment", "Job")):
+        pod = manifest["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        named = {entry["name"]: entry.get("value") for entry in container["env"]}
+        there = [v["name"] for v in pod["volumes"] if secret and v.get("secret", {}).get("secretName") == secret]
+        folders = [m["mountPath"] for m in container["volumeMounts"] if m["name"] in there and "subPath" not in m]
+        expected = [f"{folder}/{name}" for folder in folders for name in ("tls.crt", "tls.key")]
+        if [named[name] for name in variables if name in named] != expected or bool(expected) != bool(secret):
+            yield f"{manifest['kind']}: the certificate is not where the gateway looks for it"
+    for port in (p for m in manifests if m["kind"] == "Service" for p in m["spec"]["ports"] if p["targetPort"] == "http"):
+        if port.get("appProtocol") != ("https" if secret else None):
+            yield "Service: it does not say what its port speaks"
+    for test in (m for m in manifests if m["kind"] == "Pod"):
+        if not test["spec"]["containers"][0]["env"][0]["value"].startswith("https:" if secret else "http:"):
+            yield "Pod: the test asks in another way than the port speaks"
+
+
 def absent(manifests, values):
     """Kinds that the values ask for and that are not there, or the other way round."""
     monitoring, scaling = values["monitoring"], values["autoscaling"]
@@ -163,6 +184,7 @@ def problems(manifests, values, kubernetes):
         astray(manifests),
         open_doors(manifests),
         unprobed(manifests),
+        uncertified(manifests, values),
         unlike_files(manifests, values),
     ]
     return [f"Kubernetes {kubernetes}: {words}" for found in checks for words in found]

@@ -87,6 +87,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- fail (printf "config.%s: it belongs in the Secret, see secrets.keys" $key) }}
 {{- end }}
 {{- end }}
+{{- range $key := list "http.tls_cert_file" "http.tls_key_file" }}
+{{- if and $.Values.tls.secretName (include "switchboard.configured" (list $.Values.config $key)) }}
+{{- fail (printf "config.%s: tls.secretName sets it" $key) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Whether the first of a list has the key that is the second. */}}
@@ -173,7 +178,16 @@ scaleDown:
   valueFrom: {secretKeyRef: {name: {{ $.Values.secrets.existingSecret }}, key: {{ . }}}}
 {{- end }}
 {{- end }}
+{{- if .Values.tls.secretName }}
+- {name: SWITCHBOARD__HTTP__TLS_CERT_FILE, value: /etc/switchboard-tls/tls.crt}
+- {name: SWITCHBOARD__HTTP__TLS_KEY_FILE, value: /etc/switchboard-tls/tls.key}
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* How the public port is reached. */}}
+{{- define "switchboard.scheme" -}}
+{{- empty .Values.tls.secretName | ternary "http" "https" }}
 {{- end }}
