@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The gateway with its playground page, for a root file system that is never written to.
 #
 #   docker build -t switchboard:0.1.0 --build-arg VERSION=0.1.0 --build-arg COMMIT="$(git rev-parse HEAD)" .

@@ -159,6 +159,10 @@ deploy-check: ## Check Dockerfile and Compose file
 	@$(if $(SWITCHBOARD),,cargo build --workspace --bin switchboard)
 	@scripts/deploy.sh
 
+.PHONY: deploy-run
+deploy-run: e2e/node_modules/.package-lock.json ## Build the image, start deploy/compose, and test both with stock clients; ARGS=--stand-ins without a registry
+	@scripts/deploy/run.sh $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was built, but not ./data
 	cargo clean

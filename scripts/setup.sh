@@ -7,7 +7,7 @@
 # It installs what is missing if it may (as root, or by sudo without a password), and else prints the
 # commands to run. With nothing missing it says nothing and takes a fraction of a second.
 #
-# It never starts, stops or changes a Redis, PostgreSQL, nginx or Prometheus of this machine: the tests start servers of
+# It never starts, stops or changes a Redis, PostgreSQL, nginx, HAProxy or Prometheus of this machine: the tests start servers of
 # their own, on free ports, in temporary folders. See install_quietly for how the packages are kept
 # from starting theirs.
 set -euo pipefail
@@ -34,6 +34,8 @@ has_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres
 # Debian's /usr/sbin is on the PATH of root alone.
 has_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
 
+has_haproxy() { have haproxy || [ -x /usr/sbin/haproxy ]; }
+
 has_chromium() { have chromium || have chromium-browser || have google-chrome; }
 
 # Debian has venv without what it needs.
@@ -59,6 +61,7 @@ packages_for_test() {
     { have redis-server && have redis-cli; } || echo redis-server # which brings redis-tools
     has_postgres || echo postgresql
     has_nginx || echo nginx
+    has_haproxy || echo haproxy
     has_chromium || echo chromium
     has_venv || echo python3-venv # for Helm and what else checks the chart, alerts and dashboards
     { have promtool && have prometheus; } || echo prometheus

@@ -79,12 +79,26 @@ def health_check():
         yield f"its health check ends with {done.returncode} without a node: {done.stderr.strip()}"
 
 
+def grafana(compose):
+    """Dashboards, and the one to begin with, are mounted where Grafana looks for them."""
+    service = compose["services"]["grafana"]
+    mounts = {target: FOLDER / source for source, target in (volume.split(":")[:2] for volume in service["volumes"])}
+    for provider in yaml.safe_load((FOLDER / "grafana/dashboards.yaml").read_text())["providers"]:
+        path = provider["options"]["path"]
+        if path not in mounts or not list(mounts[path].glob("*.json")):
+            yield f"its provider {provider['name']} looks into {path}, where no dashboards are mounted"
+    home = Path(service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    if not (mounts.get(str(home.parent), FOLDER) / home.name).exists():
+        yield f"there is no {home} to begin with"
+
+
 def main():
     compose = read()
     wrong = [f"Dockerfile: {words}" for words in health_check()]
     wrong += [f"compose.yaml: {words}" for words in form(compose)]
     for name, service in compose["services"].items():
         wrong += [f"compose.yaml: {name}: {words}" for words in of_service(name, service, compose)]
+    wrong += [f"compose.yaml: grafana: {words}" for words in grafana(compose)]
     for problem in wrong:
         print(problem, file=sys.stderr)
     if wrong:

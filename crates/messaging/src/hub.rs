@@ -21,6 +21,7 @@ use switchboard_protocol::{
 use switchboard_trace::TraceContext;
 
 use crate::circuit::Circuit;
+use crate::gathering::Unanswered;
 use crate::rate::Rate;
 
 pub use order::{Epoch, Lost, Missed, Order, Position, Published, Standing};
@@ -34,6 +35,12 @@ pub type HubResult<T> = Result<T, HubError>;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("hub unavailable: {0}")]
 pub struct HubError(pub String);
+
+impl From<Unanswered> for HubError {
+    fn from(why: Unanswered) -> Self {
+        Self(why.to_string())
+    }
+}
 
 /// Where events are sent to and listened for. The organization is always beside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

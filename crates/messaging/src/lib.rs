@@ -13,6 +13,7 @@ mod connecting;
 mod cursor;
 pub mod draining;
 pub mod fair_queue;
+pub mod gathering;
 pub mod hub;
 pub mod limits;
 pub mod live;

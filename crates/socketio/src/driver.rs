@@ -162,13 +162,13 @@ impl<A: Application> Future for Driver<A> {
             let handled = this.handle(cx);
             let received = this.receive(cx);
             if handled {
-                this.session.flush();
+                this.session.flush_due();
             }
             if handled || received {
                 continue;
             }
             let Some((_, farewell)) = this.session.ended() else {
-                this.session.flush();
+                this.session.flush_or_rest();
                 return Poll::Pending;
             };
             let said = this.poll_farewell(cx, farewell);
@@ -178,7 +178,7 @@ impl<A: Application> Future for Driver<A> {
                 Poll::Pending
             };
         }
-        this.session.flush();
+        this.session.flush_due();
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     DisconnectReason, SendError,
     frame::Frame,
-    session::{Class, Farewell, Session},
+    session::{Class, Farewell, Haste, Session},
 };
 
 /// A message of an Engine.IO client.
@@ -36,7 +36,7 @@ impl EngineConnection {
             EngineMessage::Text(text) => Frame::text(text),
             EngineMessage::Binary(bytes) => Frame::binary(self.session.protocol, bytes),
         };
-        let sent = self.session.send(&[frame], Class::Queued);
+        let sent = self.session.send(&[frame], Class::Queued(Haste::Now));
         if matches!(sent, Err(SendError::Full)) {
             self.session.cut_slow_consumer();
         }

@@ -3,10 +3,22 @@
 //! A sender puts a frame into a connection's queue and the connection on a list; a few tasks work
 //! the lists off. While a list is long, more frames gather in the queues that are still to come,
 //! and one write takes them all: under load writes are coalesced, at rest nothing is delayed.
+//!
+//! A system call for each frame is most of what a fan-out costs, so a peer that was written to just
+//! now rests for [`Options::write_interval`](crate::Options::write_interval): what is broadcast
+//! meanwhile is written together then. Whoever hears less often than that never waits, and what is
+//! for one socket alone waits for nothing: it is written at once, with all that waits.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 use crate::{lock, session::Session};
 
@@ -17,6 +29,8 @@ const TURN: usize = 24;
 #[derive(Debug)]
 pub(crate) struct Flusher {
     lists: Box<[List]>,
+    start: Instant,
+    interval: u32,
 }
 
 #[derive(Default)]
@@ -27,10 +41,12 @@ struct List {
 
 impl Flusher {
     /// As many lists as there are processors, which are worked off in parallel.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(interval: Duration) -> Self {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             lists: (0..count).map(|_| List::default()).collect(),
+            start: Instant::now(),
+            interval: interval.as_millis() as u32,
         }
     }
 
@@ -55,22 +71,75 @@ impl Flusher {
     /// Works off list `index`, for ever.
     pub(crate) async fn run(&self, index: usize) {
         let list = &self.lists[index];
-        let mut turn = Vec::new();
+        let (mut turn, mut resting) = (Vec::new(), Resting::default());
         loop {
             std::mem::swap(&mut turn, &mut *lock(&list.waiting));
+            resting.take_due(self.millis(), &mut turn);
             if turn.is_empty() {
                 turn.shrink_to(1024);
-                list.filled.notified().await;
+                self.wait(list, &resting).await;
                 continue;
             }
             for (count, session) in (1..).zip(turn.drain(..)) {
-                session.flush();
-                drop(session);
+                if let Some(rest) = session.flush_due() {
+                    resting.add(self.millis() + u64::from(rest), session);
+                }
                 if count % TURN == 0 {
                     tokio::task::yield_now().await;
                 }
             }
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Until somebody is on the list, or has rested.
+    async fn wait(&self, list: &List, resting: &Resting) {
+        let filled = list.filled.notified();
+        match resting.next() {
+            None => filled.await,
+            Some(due) => tokio::select! {
+                () = sleep_until(self.start + Duration::from_millis(due)) => {}
+                () = filled => {}
+            },
+        }
+    }
+
+    /// Between two writes to one peer, in milliseconds.
+    pub(crate) fn interval(&self) -> u32 {
+        self.interval
+    }
+
+    fn millis(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+
+    /// Milliseconds on this flusher's clock, which goes round after seven weeks.
+    pub(crate) fn now(&self) -> u32 {
+        self.millis() as u32
+    }
+}
+
+/// Sessions whose peers were written to just now, by the millisecond in which they may be again.
+#[derive(Default)]
+struct Resting(BTreeMap<u64, Vec<Arc<Session>>>);
+
+impl Resting {
+    fn add(&mut self, due: u64, session: Arc<Session>) {
+        session.rest();
+        self.0.entry(due).or_default().push(session);
+    }
+
+    fn next(&self) -> Option<u64> {
+        self.0.first_key_value().map(|(due, _)| *due)
+    }
+
+    fn take_due(&mut self, now: u64, turn: &mut Vec<Arc<Session>>) {
+        while self.next().is_some_and(|due| due <= now) {
+            let rested = self.0.pop_first().map(|(_, rested)| rested);
+            for session in rested.into_iter().flatten() {
+                session.rested();
+                turn.push(session);
+            }
         }
     }
 }

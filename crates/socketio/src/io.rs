@@ -12,7 +12,7 @@ use crate::{
     DisconnectReason, Packet, Socket, SocketId, Transport,
     pace::{Closes, Pace},
     registry::{Namespace, Registry},
-    session::{Class, Farewell, Session},
+    session::{Class, Farewell, Haste, Session},
 };
 
 /// Sockets of a room that are served between two chances for other tasks, some 20 µs.
@@ -49,7 +49,7 @@ impl Io {
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_room(namespace, room, packet, except, Class::Queued)
+        self.send_to_room(namespace, room, packet, except, Class::Queued(Haste::Rests))
             .await
     }
 
@@ -61,8 +61,14 @@ impl Io {
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_room(namespace, room, packet, except, Class::Volatile)
-            .await
+        self.send_to_room(
+            namespace,
+            room,
+            packet,
+            except,
+            Class::Volatile(Haste::Rests),
+        )
+        .await
     }
 
     /// Like [`broadcast`](Self::broadcast) to several rooms; a socket in many of them gets it once.
@@ -73,8 +79,14 @@ impl Io {
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_rooms(namespace, rooms, packet, except, Class::Queued)
-            .await
+        self.send_to_rooms(
+            namespace,
+            rooms,
+            packet,
+            except,
+            Class::Queued(Haste::Rests),
+        )
+        .await
     }
 
     /// [`broadcast_rooms`](Self::broadcast_rooms) that skips sockets whose queue is half full.
@@ -85,8 +97,14 @@ impl Io {
         packet: &Packet,
         except: Option<&SocketId>,
     ) -> usize {
-        self.send_to_rooms(namespace, rooms, packet, except, Class::Volatile)
-            .await
+        self.send_to_rooms(
+            namespace,
+            rooms,
+            packet,
+            except,
+            Class::Volatile(Haste::Rests),
+        )
+        .await
     }
 
     async fn send_to_room(

@@ -32,6 +32,10 @@ pub struct Options {
     /// are skipped from half of it on. A packet larger than this can only be sent to a peer for
     /// which nothing else waits. 256 KiB.
     pub send_queue: usize,
+    /// Shortest time between two writes of broadcasts to one peer: what is broadcast meanwhile is
+    /// written at once when it is over. Neither answers nor what is sent to one socket wait for it. To the
+    /// millisecond; 0 lets nothing wait. 10 ms.
+    pub write_interval: Duration,
     /// Events that may wait for one socket's handler; their bytes are bounded by 1 MiB too. While
     /// either is reached nothing more is read from the connection. 128.
     pub mailbox: usize,
@@ -77,6 +81,7 @@ impl Default for Options {
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(45),
             send_queue: 256 * 1024,
+            write_interval: Duration::from_millis(10),
             mailbox: 128,
             handler_grace: Duration::from_secs(10),
             connections_per_address: 0,

@@ -70,10 +70,10 @@ impl Registry {
             .collect();
         let shortest = options.ping_interval.min(options.ping_timeout);
         Self {
+            flusher: Arc::new(Flusher::new(options.write_interval)),
             options,
             namespaces,
             connections: TaskTracker::new(),
-            flusher: Arc::new(Flusher::new()),
             wheel: Arc::new(Wheel::new(shortest)),
             slow_consumers: AtomicU64::new(0),
             handler_panics: AtomicU64::new(0),

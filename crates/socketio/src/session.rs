@@ -25,7 +25,7 @@ use crate::{
 use heartbeat::Heartbeat;
 use inbox::Inbox;
 pub(crate) use inbox::{Delivery, Inbound};
-pub(crate) use outgoing::{Class, Polled};
+pub(crate) use outgoing::{Class, Haste, Polled};
 use outgoing::{Next, Outgoing};
 use writer::Writer;
 pub(crate) use writer::{Flushed, Stream};
@@ -170,7 +170,7 @@ impl Session {
         let limit = self.registry.options.send_queue;
         let push = || lock(&self.outgoing).push(frames, class, limit);
         let pushed = match push() {
-            Err(SendError::Full) if class == Class::Queued => {
+            Err(SendError::Full) if matches!(class, Class::Queued(_)) => {
                 self.make_room();
                 push()
             }
@@ -182,7 +182,10 @@ impl Session {
 
     /// [`send`](Self::send) of what the session itself says; cuts a peer that cannot take it.
     pub(crate) fn say(self: &Arc<Self>, frame: Frame) {
-        if matches!(self.send(&[frame], Class::Queued), Err(SendError::Full)) {
+        if matches!(
+            self.send(&[frame], Class::Queued(Haste::Now)),
+            Err(SendError::Full)
+        ) {
             self.cut_slow_consumer();
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     packet::Form,
     recovery::{Recovery, RestoreError},
     registry::Namespace,
-    session::{Class, Farewell, Session},
+    session::{Class, Farewell, Haste, Session},
     wire,
 };
 
@@ -290,13 +290,13 @@ impl Socket {
     /// Queues `packet`. Never waits: when the queue is full the connection is cut.
     pub fn emit(&self, packet: &Packet) -> Result<(), SendError> {
         self.check_namespace(packet)?;
-        self.deliver(packet, Class::Queued)
+        self.deliver(packet, Class::Queued(Haste::Now))
     }
 
     /// Queues `packet` unless half of the queue is taken; dropping it harms nothing else.
     pub fn emit_volatile(&self, packet: &Packet) -> Result<(), SendError> {
         self.check_namespace(packet)?;
-        self.deliver(packet, Class::Volatile)
+        self.deliver(packet, Class::Volatile(Haste::Now))
     }
 
     /// Queues `packet` and waits for the client's answer.
@@ -370,7 +370,7 @@ impl Socket {
     }
 
     pub(crate) fn send(&self, frames: &[Frame]) -> Result<(), SendError> {
-        self.send_classed(Class::Queued, Sent::Frames(frames))
+        self.send_classed(Class::Queued(Haste::Now), Sent::Frames(frames))
     }
 
     fn send_classed(&self, class: Class, sent: Sent<'_>) -> Result<(), SendError> {
@@ -387,7 +387,7 @@ impl Socket {
             Phase::Gone(_) => Err(SendError::Closed),
         };
         // Outside the section: cutting ends all sockets of the connection, this one included.
-        if matches!(result, Err(SendError::Full)) && class == Class::Queued {
+        if matches!(result, Err(SendError::Full)) && matches!(class, Class::Queued(_)) {
             self.inner.session.cut_slow_consumer();
         }
         result
@@ -555,7 +555,7 @@ impl Connecting {
         class: Class,
         limit: usize,
     ) -> Result<(), SendError> {
-        if class == Class::Volatile {
+        if matches!(class, Class::Volatile(_)) {
             return Err(SendError::Closed);
         }
         let offsets = if self.pid.is_some() {

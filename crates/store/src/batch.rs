@@ -16,10 +16,10 @@ use crate::database::{Database, Session, Statement};
 use crate::failure::{Failure, nonsense};
 use crate::group_commit::{Commit, Fate, Locks};
 use crate::growth::Stored;
+use crate::guard::Guard;
 use crate::plan::{Fact, Head, Outcome, Planned, plan};
 use crate::retry::retried;
 use crate::rows::{MessageRow, message_columns, objects};
-use crate::store::Guard;
 use crate::values::{Id, Moment, args};
 use crate::{postgres, sqlite, sync};
 

@@ -14,7 +14,7 @@ use crate::database::{Database, Session, Statement};
 use crate::failure::{Failure, nonsense};
 use crate::rows::{
     ConversationRow, MemberRow, ViewRow, conversation_columns, member_columns, objects,
-    unread_count, word,
+    unread_count, user, word,
 };
 use crate::values::{Id, Moment, args};
 
@@ -322,21 +322,50 @@ impl TryFrom<HeadRow> for Head {
     }
 }
 
-const HEADS_OF: Statement = Statement::both(
-    "select c.id, c.rev, c.member_count \
-     from members m join conversations c on c.id = m.conversation_id \
-     where m.organization_id = $1 and m.user_id = $2 and m.left_at is null \
-     and c.organization_id = $1 and c.status = 'active' \
-     order by c.activity_at desc, c.id desc limit $3",
-);
+#[derive(FromRow)]
+struct OwnHeadRow {
+    user_id: String,
+    #[sqlx(flatten)]
+    head: HeadRow,
+}
 
+impl TryFrom<OwnHeadRow> for (UserId, Head) {
+    type Error = Failure;
+
+    fn try_from(row: OwnHeadRow) -> Result<Self, Failure> {
+        Ok((user(&row.user_id)?, row.head.try_into()?))
+    }
+}
+
+macro_rules! heads_of {
+    ($among:literal) => {
+        concat!(
+            "select user_id, id, rev, member_count from (\
+               select m.user_id, c.id, c.rev, c.member_count, row_number() over (\
+                 partition by m.user_id order by c.activity_at desc, c.id desc) as n \
+               from members m join conversations c on c.id = m.conversation_id \
+               where m.organization_id = $1 and m.left_at is null \
+               and c.organization_id = $1 and c.status = 'active' and m.user_id ",
+            $among,
+            ") o where n <= $3 order by user_id, n"
+        )
+    };
+}
+
+const HEADS_OF: Statement = Statement {
+    postgres: heads_of!("= any($2)"),
+    sqlite: heads_of!("in (select value from json_each($2))"),
+};
+
+/// Those of each user, newest activity first, at most `limit` each.
 pub(crate) async fn heads_of(
     database: &Database,
-    viewer: &Viewer,
+    organization: &OrganizationId,
+    users: &[UserId],
     limit: i64,
-) -> Result<Vec<Head>, Failure> {
-    let args = args![&viewer.organization, &viewer.user, limit];
-    let rows: Vec<HeadRow> = database.read().await?.all(&HEADS_OF, args).await?;
+) -> Result<Vec<(UserId, Head)>, Failure> {
+    let args = args![organization, users, limit];
+    let rows: Vec<OwnHeadRow> = database.read().await?.all(&HEADS_OF, args).await?;
     objects(rows)
 }
 

@@ -241,7 +241,7 @@ impl<C: Commit> Shared<C> {
             Err(StoreError::Internal(_)) if items.len() > 1 => self.one_by_one(&items, locks).await,
             Err(error) => items
                 .iter()
-                .map(|_| Fate::Done(Err(copy(&error))))
+                .map(|_| Fate::Done(Err(error.clone())))
                 .collect(),
         };
         let failed = fates.iter().any(Fate::is_failure);
@@ -275,8 +275,8 @@ impl<C: Commit> Shared<C> {
                 && matches!(error, StoreError::Unavailable(_) | StoreError::CircuitOpen)
             {
                 // The database went away meanwhile: no use in trying it for each of the others.
-                let error = copy(error);
-                fates.resize_with(items.len(), || Fate::Done(Err(copy(&error))));
+                let error = error.clone();
+                fates.resize_with(items.len(), || Fate::Done(Err(error.clone())));
                 return fates;
             }
             fates.push(fate);
@@ -336,19 +336,6 @@ fn shed(reason: &'static str, wait: Duration) -> StoreError {
     metrics::counter!("switchboard_shed_total", "reason" => reason).increment(1);
     let retry_after = wait.clamp(RETRY_AFTER.0, RETRY_AFTER.1);
     StoreError::Busy { retry_after }
-}
-
-/// The same error for each of those who share it. Refusals are never shared.
-fn copy(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Refused(refusal) => StoreError::Refused(refusal.clone()),
-        StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
-        StoreError::CircuitOpen => StoreError::CircuitOpen,
-        StoreError::Busy { retry_after } => StoreError::Busy {
-            retry_after: *retry_after,
-        },
-        StoreError::Internal(why) => StoreError::Internal(why.clone()),
-    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@
 
 mod altering;
 mod amend;
+mod arrivals;
 mod batch;
 mod conversations;
 mod database;
@@ -34,6 +35,7 @@ mod examination;
 mod failure;
 mod group_commit;
 mod growth;
+mod guard;
 mod marks;
 mod messages;
 mod plan;

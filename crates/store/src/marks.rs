@@ -11,10 +11,10 @@ use switchboard_protocol::{ConversationId, OrganizationId};
 use crate::database::{Database, Session};
 use crate::failure::Failure;
 use crate::group_commit::{Commit, Fate, Locks};
+use crate::guard::Guard;
 use crate::receipts::{self, MarksRow, member_count};
 use crate::retry::retried;
 use crate::rows::unread_count;
-use crate::store::Guard;
 use crate::values::moment;
 
 /// Moves what can be moved at once.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, Statement};
 use crate::failure::Failure;
-use crate::store::Guard;
+use crate::guard::Guard;
 
 /// Between two probes, give or take a half: the nodes of a cluster do not ask all at once.
 const PAUSE: Duration = Duration::from_millis(500);

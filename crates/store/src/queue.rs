@@ -3,15 +3,19 @@
 mod dead;
 mod recipients;
 
+use std::collections::HashMap;
+
 use sqlx::FromRow;
-use switchboard_messaging::store::{Enqueued, NewQueued, News, QueueBounds, Viewer, WaitingEvent};
+use switchboard_messaging::store::{
+    Enqueued, NewQueued, News, QueueBounds, StoreResult, Viewer, WaitingEvent,
+};
 use switchboard_protocol::objects::Priority;
 use switchboard_protocol::server_events::QueuedEvent;
-use switchboard_protocol::{OrganizationId, QueuedEventId, Timestamp};
+use switchboard_protocol::{OrganizationId, QueuedEventId, Timestamp, UserId};
 
 use crate::database::{Database, Statement};
 use crate::failure::{Failure, nonsense};
-use crate::rows::{objects, user};
+use crate::rows::user;
 use crate::values::{Id, Moment, args};
 
 pub(crate) use dead::{dead_letters, retry_dead_letter, sweep};
@@ -117,6 +121,7 @@ fn json(text: &str) -> Result<serde_json::Value, Failure> {
 
 #[derive(FromRow)]
 struct WaitingRow {
+    user_id: String,
     id: Id,
     event: String,
     data: String,
@@ -144,20 +149,44 @@ impl TryFrom<WaitingRow> for WaitingEvent {
     }
 }
 
-const WAITING: Statement = Statement::both(
-    "select id, event, data, priority, created_at, attempts, next_at from queued_events \
-     where organization_id = $1 and user_id = $2 and failed_at is null and expires_at > $3 \
-     order by priority desc, created_at, id limit $4",
-);
+macro_rules! waiting {
+    ($among:literal) => {
+        concat!(
+            "select user_id, id, event, data, priority, created_at, attempts, next_at from (\
+               select q.*, row_number() over (partition by q.user_id \
+                 order by q.priority desc, q.created_at, q.id) as n from queued_events q \
+               where q.organization_id = $1 and q.failed_at is null and q.expires_at > $3 \
+               and q.user_id ",
+            $among,
+            ") o where n <= $4 order by user_id, n"
+        )
+    };
+}
 
+const WAITING: Statement = Statement {
+    postgres: waiting!("= any($2)"),
+    sqlite: waiting!("in (select value from json_each($2))"),
+};
+
+/// What waits for each of these users; an error for one of whom something cannot be read.
 pub(crate) async fn waiting(
     database: &Database,
-    viewer: &Viewer,
+    organization: &OrganizationId,
+    users: &[UserId],
     now: Timestamp,
-) -> Result<Vec<WaitingEvent>, Failure> {
-    let args = args![&viewer.organization, &viewer.user, now, MOST_WAITING];
+) -> Result<HashMap<UserId, StoreResult<Vec<WaitingEvent>>>, Failure> {
+    let args = args![organization, users, now, MOST_WAITING];
     let rows: Vec<WaitingRow> = database.read().await?.all(&WAITING, args).await?;
-    objects(rows)
+    let mut found: HashMap<UserId, StoreResult<Vec<WaitingEvent>>> = HashMap::new();
+    for row in rows {
+        let of_user = found.entry(user(&row.user_id)?).or_insert(Ok(Vec::new()));
+        match (WaitingEvent::try_from(row), &mut *of_user) {
+            (Ok(event), Ok(events)) => events.push(event),
+            (Err(failure), Ok(_)) => *of_user = Err(failure.into()),
+            (_, Err(_)) => {}
+        }
+    }
+    Ok(found)
 }
 
 #[derive(FromRow)]

@@ -4,17 +4,17 @@
 mod queue;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use switchboard_messaging::Store;
-use switchboard_messaging::circuit::{Circuit, Cut, Verdict};
+use switchboard_messaging::circuit::Circuit;
 use switchboard_messaging::revocations::Revocation;
 use switchboard_messaging::store::{
     Advance, Advanced, Alteration, Altered, Appended, Change, Created, Deleted, Deletion, Edit,
     FoundPage, Head, ListPage, Membership, NewConversation, NewMessage, PresenceRecord, QueueStore,
-    Reach, React, Reacted, RequestStore, SearchPage, Sight, Statistics, StoreError, StoreResult,
-    SyncPage, UnreadOf, Viewer,
+    Reach, React, Reacted, RequestStore, SearchPage, Sight, Statistics, StoreResult, SyncPage,
+    UnreadOf, Viewer,
 };
 use switchboard_protocol::calls::Window;
 use switchboard_protocol::{
@@ -24,11 +24,13 @@ use switchboard_protocol::{
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::arrivals::Arrivals;
 use crate::batch::Appender;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::group_commit::GroupCommit;
 use crate::growth::Stored;
+use crate::guard::{Guard, measured};
 use crate::marks::Marker;
 use crate::retry::retried;
 use crate::{
@@ -42,6 +44,7 @@ pub(crate) struct SqlStore {
     database: Database,
     appends: GroupCommit<Appender>,
     marks: GroupCommit<Marker>,
+    arrivals: Arrivals,
     guard: Guard,
     prober: TaskTracker,
     stop: CancellationToken,
@@ -81,6 +84,7 @@ impl SqlStore {
             // The guard's deadline comes first, and tells the circuit.
             appends: GroupCommit::start(appender, deadline * 2, asides),
             marks: GroupCommit::start(marker, deadline * 2, asides),
+            arrivals: Arrivals::new(&database, &guard),
             database,
             guard,
             prober,
@@ -100,77 +104,6 @@ impl SqlStore {
 impl Drop for SqlStore {
     fn drop(&mut self) {
         self.stop.cancel();
-    }
-}
-
-async fn measured<T>(
-    operation: &'static str,
-    work: impl Future<Output = StoreResult<T>>,
-) -> StoreResult<T> {
-    let _span = switchboard_trace::span("store").does(operation);
-    let begun = Instant::now();
-    let done = work.await;
-    metrics::histogram!("switchboard_store_duration_seconds", "operation" => operation)
-        .record(begun.elapsed().as_secs_f64());
-    done
-}
-
-/// What stands between a call and the database: its deadline, and the circuit.
-#[derive(Clone, Debug)]
-pub(crate) struct Guard {
-    circuit: Option<Arc<Circuit>>,
-    deadline: Duration,
-}
-
-impl Guard {
-    /// Runs what asks the database. When it is given up, what became of a write is not known: it
-    /// is not acked, and repeating it with the same client id is safe.
-    pub(crate) fn run<T>(
-        &self,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> impl Future<Output = StoreResult<T>> {
-        // It is large, and each layer around it would hold it again.
-        let work = Box::pin(work);
-        async {
-            let work = async { work.await.map_err(StoreError::from) };
-            let Some(circuit) = &self.circuit else {
-                return self.in_time(work).await;
-            };
-            let run = circuit.run(self.deadline, work, verdict).await;
-            run.map_err(|cut| match cut {
-                Cut::Failed(error) => error,
-                Cut::Late => late(),
-                Cut::Open => StoreError::CircuitOpen,
-            })
-        }
-    }
-
-    /// Waits for what others ask the database.
-    async fn wait<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        let work = self.in_time(work);
-        match &self.circuit {
-            None => work.await,
-            Some(circuit) => circuit
-                .unless_open(work)
-                .await
-                .unwrap_or(Err(StoreError::CircuitOpen)),
-        }
-    }
-
-    async fn in_time<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        let done = tokio::time::timeout(self.deadline, work).await;
-        done.unwrap_or_else(|_| Err(late()))
-    }
-}
-
-fn late() -> StoreError {
-    StoreError::Unavailable("no answer in time".to_owned())
-}
-
-fn verdict(error: &StoreError) -> Verdict {
-    match error {
-        StoreError::Unavailable(_) => Verdict::Away,
-        _ => Verdict::Answered,
     }
 }
 
@@ -239,8 +172,7 @@ impl Store for SqlStore {
     }
 
     async fn heads_of(&self, viewer: &Viewer, limit: i64) -> StoreResult<Vec<Head>> {
-        let work = conversations::heads_of(&self.database, viewer, limit);
-        self.timed("heads_of", work).await
+        self.arrivals.heads_of(viewer, limit).await
     }
 
     async fn heads(
@@ -271,6 +203,9 @@ impl Store for SqlStore {
         organization: &OrganizationId,
         users: &[UserId],
     ) -> StoreResult<Vec<UnreadOf>> {
+        if let [user] = users {
+            return self.arrivals.all_unread_of(organization, user).await;
+        }
         let work = unread::all_of(&self.database, organization, users);
         self.timed("all_unread_of", work).await
     }
@@ -460,6 +395,7 @@ impl Store for SqlStore {
         self.prober.wait().await;
         self.appends.close().await;
         self.marks.close().await;
+        self.arrivals.close().await;
         self.database.close().await;
     }
 }

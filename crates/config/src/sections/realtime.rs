@@ -22,6 +22,10 @@ section! {
         auto_join: bool = value("true");
         /// How many bytes may wait for one socket before it counts as too slow and is closed.
         send_queue: Size = value("256KiB").within("16KiB", "1GiB");
+        /// Shortest time between two writes of events to one client; those that come meanwhile are
+        /// written together when it is over. A longer one makes busy rooms cheaper and later. Acks do not
+        /// wait, nor does a client that heard nothing for this long. `0s` lets nothing wait.
+        write_interval: Duration = value("10ms").within("0s", "1s");
         /// Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it
         /// (`permessage-deflate`). A broadcast is compressed once, but it costs clients memory.
         compression: bool = value("false");

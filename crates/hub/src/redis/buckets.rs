@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fred::types::Value;
 use switchboard_messaging::Rate;
-use switchboard_messaging::hub::{Admission, Buckets, HubResult};
+use switchboard_messaging::gathering::Together;
+use switchboard_messaging::hub::{Admission, Buckets, HubError, HubResult};
 use switchboard_protocol::{OrganizationId, UserId};
 
 use super::RedisHub;
-use super::gather::Together;
 use super::link::Link;
 
 /// A bucket's key, and its rate.
@@ -24,6 +24,7 @@ impl Together for Taker {
     type Item = Bucket;
     /// Microseconds until there is a token, -1 when it was taken.
     type Answer = i64;
+    type Error = HubError;
 
     async fn ask(&self, _: &OrganizationId, buckets: Vec<Bucket>) -> HubResult<Vec<i64>> {
         let mut args: Vec<Value> = Vec::with_capacity(2 * buckets.len());
@@ -47,7 +48,7 @@ impl Buckets for RedisHub {
     ) -> HubResult<Admission> {
         let key = self.keys.bucket(organization, user, bucket, rate);
         // A limit on each node is better than none: the circuit logs that Redis is away.
-        let Ok(wait) = self.takes.submit(organization, (key, rate)).await else {
+        let Ok(wait) = self.gathered.takes.submit(organization, (key, rate)).await else {
             return Ok(self.alone.take((organization, user), bucket, rate));
         };
         Ok(u64::try_from(wait).map_or(Admission::Admitted, |wait| {

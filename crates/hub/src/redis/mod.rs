@@ -6,7 +6,6 @@ mod buckets;
 mod bus;
 mod connections;
 mod examination;
-mod gather;
 mod incarnation;
 mod info;
 mod keys;
@@ -33,6 +32,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use switchboard_messaging::Circuit;
+use switchboard_messaging::gathering::Gathering;
 use switchboard_messaging::hub::{Arrival, Hub, HubResult};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -50,14 +50,16 @@ pub(crate) use self::order::new_epoch;
 use self::alone::Alone;
 use self::buckets::Taker;
 use self::bus::RedisBus;
-use self::gather::Gathering;
 use self::incarnation::Identity;
 use self::keys::Keys;
 use self::link::Link;
 use self::make_good::{SeenAgain, Unsettled};
 use self::order::Publisher;
+use self::presence::Teller;
+use self::sessions::Doer;
+use self::unread::Noter;
 use crate::own_devices::OwnDevices;
-use crate::{PRESENCE_KEPT, RECEIVER_QUEUE};
+use crate::{LogBounds, PRESENCE_KEPT, RECEIVER_QUEUE};
 
 /// A node's connection to what it shares with the others.
 pub struct RedisHub {
@@ -70,8 +72,7 @@ pub struct RedisHub {
     seen_again: SeenAgain,
     unsettled: Unsettled,
     lease: Duration,
-    takes: Gathering<Taker>,
-    publishes: Gathering<Publisher>,
+    gathered: Gathered,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -110,14 +111,7 @@ impl RedisHub {
         );
         tasks.spawn(subscriptions.run(stop.clone()));
         tasks.close();
-        let takes = Gathering::new(Taker(Arc::clone(&link)), tasks.clone());
-        let order = Publisher {
-            link: Arc::clone(&link),
-            keys: keys.clone(),
-            log: options.log,
-            sharded,
-        };
-        let publishes = Gathering::new(order, tasks.clone());
+        let gathered = Gathered::new((&link, &keys), (options.log, sharded), &tasks);
 
         let hub = Self {
             link,
@@ -129,12 +123,51 @@ impl RedisHub {
             seen_again: SeenAgain::default(),
             unsettled: Unsettled::default(),
             lease: options.lease,
-            takes,
-            publishes,
+            gathered,
             tasks,
             stop,
         };
         Ok((Arc::new(hub), events))
+    }
+}
+
+/// What is asked for several of an organization with one script.
+struct Gathered {
+    takes: Gathering<Taker>,
+    publishes: Gathering<Publisher>,
+    sessions: Gathering<Doer>,
+    tellings: Gathering<Teller>,
+    notes: Gathering<Noter>,
+}
+
+impl Gathered {
+    fn new(
+        (link, keys): (&Arc<Link>, &Keys),
+        (log, sharded): (LogBounds, bool),
+        tasks: &TaskTracker,
+    ) -> Self {
+        let link = || Arc::clone(link);
+        let publisher = Publisher {
+            link: link(),
+            keys: keys.clone(),
+            log,
+            sharded,
+        };
+        let teller = Teller {
+            link: link(),
+            keys: keys.clone(),
+        };
+        let noter = Noter {
+            link: link(),
+            keys: keys.clone(),
+        };
+        Self {
+            takes: Gathering::new(Taker(link()), tasks.clone()),
+            publishes: Gathering::new(publisher, tasks.clone()),
+            sessions: Gathering::new(Doer(link()), tasks.clone()),
+            tellings: Gathering::new(teller, tasks.clone()),
+            notes: Gathering::new(noter, tasks.clone()),
+        }
     }
 }
 

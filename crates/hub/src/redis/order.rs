@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use fred::interfaces::{HashesInterface, StreamsInterface};
 use fred::types::Value;
 use rand::Rng;
+use switchboard_messaging::gathering::Together;
 use switchboard_messaging::hub::{
     BusEvent, Channel, Epoch, HubError, HubResult, Lost, Missed, Order, Position, Published, Room,
     Standing,
 };
 use switchboard_protocol::OrganizationId;
 
-use super::gather::Together;
 use super::keys::Keys;
 use super::link::Link;
 use super::{RedisHub, kept};
@@ -41,6 +41,7 @@ pub(super) struct Publisher {
 impl Together for Publisher {
     type Item = Posted;
     type Answer = Published;
+    type Error = HubError;
 
     async fn ask(
         &self,
@@ -98,7 +99,7 @@ impl RedisHub {
             rev: event.rev,
         };
         let organization = &event.channel.organization;
-        self.publishes.submit(organization, posted).await
+        self.gathered.publishes.submit(organization, posted).await
     }
 
     /// What one room's log has after an offset; `None` for a room of another epoch.

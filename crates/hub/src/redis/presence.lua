@@ -1,169 +1,183 @@
--- Applies one change to a user's presence. The rules are those of src/presence.rs.
+-- Applies changes to the presence of users of one organization. The rules are those of src/presence.rs.
 --
--- KEYS: the user's hash; the index of users whom the calling node answers for; the users of the
---   organization who are seen online, away and busy; how many sockets and devices nodes have
--- ARGV: op, node, user, at (ms), live nodes (a,b,c), nodes known to be dead (a,b,c), TTL (ms), …
+-- KEYS: the users of the organization who are seen online, away and busy; how many sockets and devices
+--   nodes have; then for each change the user's hash, and the index of users whom its node answers for
+-- ARGV: TTL (ms); then for each change op, node, user, at (ms), live nodes (a,b,c), nodes known to be dead
+--   (a,b,c), how many more there are, …
 --   device: socket, status or status/name
 --   gone:   socket
 --   settle: -
 --   choose: status or '' (auto); 'keep', 'clear' or 'set'; custom status
 --   sync:   '1' if it settles, too; then socket, status or status/name of every device that the node has
--- Returns status, '1' if there is a custom status, custom status, last seen or '', '1' if others
--- see a difference, number of devices, the user's choice or ''; or 'strangers' and nodes of which the caller is to find out
--- whether they live, with nothing changed.
-local hash, index = KEYS[1], KEYS[2]
-local op, node, user, at, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[7]
+-- Returns for each change status, '1' if there is a custom status, custom status, last seen or '', '1' if
+-- others see a difference, number of devices, the user's choice or ''; or 'strangers' and nodes of which the
+-- caller is to find out whether they live, with nothing changed.
+local SHARED, FIRST, EACH = 4, 2, 7
+local ttl = ARGV[1]
 local strength = { offline = 0, away = 1, online = 2, busy = 3 }
 
-local fate = {}
-for id in string.gmatch(ARGV[6], '[^,]+') do fate[id] = 'dead' end
-for id in string.gmatch(ARGV[5], '[^,]+') do fate[id] = 'live' end
-fate[node] = 'live'
+local function apply(hash, index, op, node, user, at, live, dead, more)
+  local fate = {}
+  for id in string.gmatch(dead, '[^,]+') do fate[id] = 'dead' end
+  for id in string.gmatch(live, '[^,]+') do fate[id] = 'live' end
+  fate[node] = 'live'
 
-local state, devices, stale, strangers = {}, {}, {}, {}
-local stored = redis.call('HGETALL', hash)
-for i = 1, #stored, 2 do
-  local field, value = stored[i], stored[i + 1]
-  local owner = string.match(field, '^d:([^/]+)/')
-  if not owner then
-    state[field] = value
-  elseif fate[owner] == 'live' then
-    devices[field] = value
-  elseif fate[owner] == 'dead' then
-    table.insert(stale, field)
-  elseif not strangers[owner] then
-    strangers[owner] = true
-    table.insert(strangers, owner)
-  end
-end
-if #strangers > 0 then
-  return { 'strangers', unpack(strangers) }
-end
-for _, field in ipairs(stale) do
-  redis.call('HDEL', hash, field)
-end
-
-local own = 'd:' .. node .. '/'
--- How many sockets and devices each node has of the user: none of somebody who appears offline.
-local function tally()
-  local of_nodes, named = {}, {}
-  if state.choice == 'offline' then return of_nodes end
-  for field, value in pairs(devices) do
+  local state, devices, stale, strangers = {}, {}, {}, {}
+  local stored = redis.call('HGETALL', hash)
+  for i = 1, #stored, 2 do
+    local field, value = stored[i], stored[i + 1]
     local owner = string.match(field, '^d:([^/]+)/')
-    local name = string.match(value, '/(.*)')
-    local of_node = of_nodes[owner] or { 0, 0 }
-    of_nodes[owner] = of_node
-    of_node[1] = of_node[1] + 1
-    if not name or not named[owner .. '/' .. name] then of_node[2] = of_node[2] + 1 end
-    if name then named[owner .. '/' .. name] = true end
-  end
-  return of_nodes
-end
-local before_it = tally()
-local function put(socket, status)
-  devices[own .. socket] = status
-  redis.call('HSET', hash, own .. socket, status)
-end
-local function drop(field)
-  devices[field] = nil
-  redis.call('HDEL', hash, field)
-end
-
-local custom_before = state.custom
-local settles = op == 'settle'
-if op == 'device' then
-  put(ARGV[8], ARGV[9])
-elseif op == 'gone' then
-  drop(own .. ARGV[8])
-elseif op == 'sync' then
-  settles = ARGV[8] == '1'
-  for _, field in ipairs(stored) do
-    if string.sub(field, 1, #own) == own and devices[field] then
-      drop(field)
+    if not owner then
+      state[field] = value
+    elseif fate[owner] == 'live' then
+      devices[field] = value
+    elseif fate[owner] == 'dead' then
+      table.insert(stale, field)
+    elseif not strangers[owner] then
+      strangers[owner] = true
+      table.insert(strangers, owner)
     end
   end
-  for i = 9, #ARGV, 2 do
-    put(ARGV[i], ARGV[i + 1])
+  if #strangers > 0 then
+    return { 'strangers', unpack(strangers) }
   end
-elseif op == 'choose' then
-  if ARGV[8] == '' then
-    state.choice = nil
-    redis.call('HDEL', hash, 'choice')
-  else
-    state.choice = ARGV[8]
-    redis.call('HSET', hash, 'choice', ARGV[8])
+  for _, field in ipairs(stale) do
+    redis.call('HDEL', hash, field)
   end
-  if ARGV[9] == 'clear' then
-    state.custom = nil
-    redis.call('HDEL', hash, 'custom')
-  elseif ARGV[9] == 'set' then
-    state.custom = ARGV[10]
-    redis.call('HSET', hash, 'custom', ARGV[10])
+
+  local own = 'd:' .. node .. '/'
+  -- How many sockets and devices each node has of the user: none of somebody who appears offline.
+  local function tally()
+    local of_nodes, named = {}, {}
+    if state.choice == 'offline' then return of_nodes end
+    for field, value in pairs(devices) do
+      local owner = string.match(field, '^d:([^/]+)/')
+      local name = string.match(value, '/(.*)')
+      local of_node = of_nodes[owner] or { 0, 0 }
+      of_nodes[owner] = of_node
+      of_node[1] = of_node[1] + 1
+      if not name or not named[owner .. '/' .. name] then of_node[2] = of_node[2] + 1 end
+      if name then named[owner .. '/' .. name] = true end
+    end
+    return of_nodes
   end
+  local before_it = tally()
+  local function put(socket, status)
+    devices[own .. socket] = status
+    redis.call('HSET', hash, own .. socket, status)
+  end
+  local function drop(field)
+    devices[field] = nil
+    redis.call('HDEL', hash, field)
+  end
+
+  local custom_before = state.custom
+  local settles = op == 'settle'
+  if op == 'device' then
+    put(more[1], more[2])
+  elseif op == 'gone' then
+    drop(own .. more[1])
+  elseif op == 'sync' then
+    settles = more[1] == '1'
+    for _, field in ipairs(stored) do
+      if string.sub(field, 1, #own) == own and devices[field] then
+        drop(field)
+      end
+    end
+    for i = 2, #more, 2 do
+      put(more[i], more[i + 1])
+    end
+  elseif op == 'choose' then
+    if more[1] == '' then
+      state.choice = nil
+      redis.call('HDEL', hash, 'choice')
+    else
+      state.choice = more[1]
+      redis.call('HSET', hash, 'choice', more[1])
+    end
+    if more[2] == 'clear' then
+      state.custom = nil
+      redis.call('HDEL', hash, 'custom')
+    elseif more[2] == 'set' then
+      state.custom = more[3]
+      redis.call('HSET', hash, 'custom', more[3])
+    end
+  end
+
+  local total, own_total, strongest = 0, 0, nil
+  for field, value in pairs(devices) do
+    total = total + 1
+    if string.sub(field, 1, #own) == own then own_total = own_total + 1 end
+    local status = string.match(value, '^[^/]+')
+    if not strongest or strength[status] > strength[strongest] then strongest = status end
+  end
+
+  local before = state.announced or 'offline'
+  local after = before
+  if strongest then
+    after = state.choice or strongest
+  elseif settles then
+    after = 'offline'
+  end
+  local changed = before ~= after or custom_before ~= state.custom
+  if op == 'sync' and not state.announced then
+    -- Everything was forgotten, and with it what the others were told: most likely just this.
+    changed = false
+  end
+  if before ~= after then
+    redis.call('HSET', hash, 'announced', after)
+  end
+  if before ~= after or (not settles and after ~= 'offline') then
+    -- Idleness is told of later than it began, and clocks differ.
+    if not state.seen or tonumber(state.seen) < tonumber(at) then
+      state.seen = at
+      redis.call('HSET', hash, 'seen', at)
+    end
+  end
+  redis.call('PEXPIRE', hash, ttl)
+
+  for i, status in ipairs({ 'online', 'away', 'busy' }) do
+    if status == after then
+      redis.call('ZADD', KEYS[i], 0, user)
+      redis.call('PEXPIRE', KEYS[i], ttl)
+    else
+      redis.call('ZREM', KEYS[i], user)
+    end
+  end
+  local after_it = tally()
+  local function count(prefix, owner, difference)
+    if difference ~= 0 then
+      redis.call('HINCRBY', KEYS[4], prefix .. owner, difference)
+      redis.call('PEXPIRE', KEYS[4], ttl)
+    end
+  end
+  for owner in pairs(fate) do
+    local was, is = before_it[owner] or { 0, 0 }, after_it[owner] or { 0, 0 }
+    count('s:', owner, is[1] - was[1])
+    count('d:', owner, is[2] - was[2])
+  end
+
+  -- A node answers for the users of its devices, and for those whom it is yet to settle.
+  if own_total > 0 or (total == 0 and not settles and (op == 'gone' or op == 'sync')) then
+    redis.call('SADD', index, user)
+    redis.call('PEXPIRE', index, ttl)
+  elseif total > 0 or settles then
+    redis.call('SREM', index, user)
+  end
+
+  return {
+    after, state.custom and '1' or '0', state.custom or '', state.seen or '',
+    changed and '1' or '0', tostring(total), state.choice or '',
+  }
 end
 
-local total, own_total, strongest = 0, 0, nil
-for field, value in pairs(devices) do
-  total = total + 1
-  if string.sub(field, 1, #own) == own then own_total = own_total + 1 end
-  local status = string.match(value, '^[^/]+')
-  if not strongest or strength[status] > strength[strongest] then strongest = status end
+local answers, at = {}, FIRST
+for i = 1, (#KEYS - SHARED) / 2 do
+  local count = tonumber(ARGV[at + EACH - 1])
+  local more = {}
+  for n = 1, count do more[n] = ARGV[at + EACH - 1 + n] end
+  answers[i] = apply(KEYS[SHARED + 2 * i - 1], KEYS[SHARED + 2 * i], ARGV[at], ARGV[at + 1], ARGV[at + 2],
+    ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], more)
+  at = at + EACH + count
 end
-
-local before = state.announced or 'offline'
-local after = before
-if strongest then
-  after = state.choice or strongest
-elseif settles then
-  after = 'offline'
-end
-local changed = before ~= after or custom_before ~= state.custom
-if op == 'sync' and not state.announced then
-  -- Everything was forgotten, and with it what the others were told: most likely just this.
-  changed = false
-end
-if before ~= after then
-  redis.call('HSET', hash, 'announced', after)
-end
-if before ~= after or (not settles and after ~= 'offline') then
-  -- Idleness is told of later than it began, and clocks differ.
-  if not state.seen or tonumber(state.seen) < tonumber(at) then
-    state.seen = at
-    redis.call('HSET', hash, 'seen', at)
-  end
-end
-redis.call('PEXPIRE', hash, ttl)
-
-for i, status in ipairs({ 'online', 'away', 'busy' }) do
-  if status == after then
-    redis.call('ZADD', KEYS[2 + i], 0, user)
-    redis.call('PEXPIRE', KEYS[2 + i], ttl)
-  else
-    redis.call('ZREM', KEYS[2 + i], user)
-  end
-end
-local after_it = tally()
-local function count(prefix, owner, difference)
-  if difference ~= 0 then
-    redis.call('HINCRBY', KEYS[6], prefix .. owner, difference)
-    redis.call('PEXPIRE', KEYS[6], ttl)
-  end
-end
-for owner in pairs(fate) do
-  local was, is = before_it[owner] or { 0, 0 }, after_it[owner] or { 0, 0 }
-  count('s:', owner, is[1] - was[1])
-  count('d:', owner, is[2] - was[2])
-end
-
--- A node answers for the users of its devices, and for those whom it is yet to settle.
-if own_total > 0 or (total == 0 and not settles and (op == 'gone' or op == 'sync')) then
-  redis.call('SADD', index, user)
-  redis.call('PEXPIRE', index, ttl)
-elseif total > 0 or settles then
-  redis.call('SREM', index, user)
-end
-
-return {
-  after, state.custom and '1' or '0', state.custom or '', state.seen or '',
-  changed and '1' or '0', tostring(total), state.choice or '',
-}
+return answers

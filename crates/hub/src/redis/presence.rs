@@ -1,10 +1,12 @@
 //! Presence: one script per change, one round trip for any number of questions.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use fred::interfaces::{HashesInterface, KeysInterface, SetsInterface};
 use fred::types::Value;
+use switchboard_messaging::gathering::Together;
 use switchboard_messaging::hub::{
     Headcount, HubError, HubResult, PresenceAnswer, PresenceBook, PresenceChange, PresenceOutcome,
     Roster,
@@ -12,6 +14,8 @@ use switchboard_messaging::hub::{
 use switchboard_protocol::{OrganizationId, Presence, PresenceStatus, Timestamp, UserId};
 
 use super::incarnation::Incarnation;
+use super::keys::Keys;
+use super::link::Link;
 use super::roster::SEEN;
 use super::{RedisHub, kept};
 use crate::own_devices::{Own, Seen, Who};
@@ -81,6 +85,56 @@ fn said(status: PresenceStatus, name: Option<&str>) -> Value {
     }
 }
 
+/// What `presence.lua` is told of one user.
+#[derive(Debug)]
+pub(super) struct Telegram {
+    user: UserId,
+    node: Incarnation,
+    op: &'static str,
+    at: Timestamp,
+    /// The live and the dead nodes.
+    fates: [String; 2],
+    args: Vec<Value>,
+}
+
+/// Tells Redis of users of one organization.
+pub(super) struct Teller {
+    pub(super) link: Arc<Link>,
+    pub(super) keys: Keys,
+}
+
+#[async_trait]
+impl Together for Teller {
+    type Item = Telegram;
+    /// The script's words.
+    type Answer = Vec<String>;
+    type Error = HubError;
+
+    async fn ask(
+        &self,
+        organization: &OrganizationId,
+        telegrams: Vec<Telegram>,
+    ) -> HubResult<Vec<Vec<String>>> {
+        let seen = SEEN.map(|status| self.keys.seen(organization, status));
+        let mut keys = Vec::from(seen);
+        keys.push(self.keys.counts(organization));
+        let mut args: Vec<Value> = vec![kept().into()];
+        for told in telegrams {
+            let (user, node) = (&told.user, told.node.as_str());
+            keys.push(self.keys.presence(organization, user));
+            keys.push(self.keys.users_of_node(organization, node));
+            args.extend([told.op.into(), node.into(), user.as_str().into()]);
+            args.push(told.at.as_millis().into());
+            args.extend(told.fates.map(Value::from));
+            args.push(i64::try_from(told.args.len()).unwrap_or(i64::MAX).into());
+            args.extend(told.args);
+        }
+        self.link
+            .call(&self.link.scripts.presence, keys, args)
+            .await
+    }
+}
+
 /// What came of telling Redis something.
 pub(super) struct Told {
     pub(super) outcome: PresenceOutcome,
@@ -99,27 +153,18 @@ impl RedisHub {
         let (organization, user) = who;
         let now = self.identity.now();
         self.note_organization(organization, &now).await?;
-        let mut keys = vec![
-            self.keys.presence(organization, user),
-            self.keys.users_of_node(organization, now.as_str()),
-        ];
-        keys.extend(SEEN.map(|status| self.keys.seen(organization, status)));
-        keys.push(self.keys.counts(organization));
         let mut strangers = Vec::new();
         for _ in 0..TRIES {
             let (live, dead) = self.others(std::mem::take(&mut strangers)).await?;
-            let mut args: Vec<Value> = vec![
-                telling.op().into(),
-                now.as_str().into(),
-                user.as_str().into(),
-                at.as_millis().into(),
-                live.into(),
-                dead.into(),
-                kept().into(),
-            ];
-            args.extend(telling.args());
-            let script = &self.link.scripts.presence;
-            let reply: Vec<String> = self.link.call(script, keys.clone(), args).await?;
+            let told = Telegram {
+                user: user.clone(),
+                node: now.clone(),
+                op: telling.op(),
+                at,
+                fates: [live, dead],
+                args: telling.args(),
+            };
+            let reply = self.gathered.tellings.submit(organization, told).await?;
             match reply.split_first() {
                 Some((word, rest)) if word == "strangers" => strangers = rest.to_vec(),
                 _ => {

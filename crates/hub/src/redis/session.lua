@@ -1,44 +1,56 @@
--- Keeps, claims and ends a session.
+-- Keeps, claims and ends sessions.
 --
--- KEYS: the session (hash: user, owner, record, until)
--- ARGV: op, TTL (ms), grace (ms) for which an expired one is remembered, …
+-- KEYS: the sessions (each a hash: user, owner, record, until)
+-- ARGV: for each of them op, TTL (ms), grace (ms) for which an expired one is remembered, and three of
 --   save:  user, owner, record
---   keep:  -
---   claim: user, owner
---   end:   owner
--- Returns 'ok', 'unknown', 'expired', 'identity' or 'taken'; a claim that is granted 'ok' and the record.
-local key, op, ttl, grace = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+--   keep:  -, -, -
+--   claim: user, owner, -
+--   end:   owner, -, -
+-- Returns for each of them 'ok', 'unknown', 'expired', 'identity' or 'taken'; a claim that is granted 'ok'
+--   and the record.
+local EACH = 6
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stored = redis.call('HMGET', key, 'user', 'owner', 'record', 'until')
-local user, owner, record, until_ = stored[1], stored[2], stored[3], stored[4]
 
-local function last()
-  redis.call('HSET', key, 'until', string.format('%.0f', now + ttl))
-  redis.call('PEXPIRE', key, ttl + grace)
+local function carry_out(key, op, ttl, grace, first, second, third)
+  local stored = redis.call('HMGET', key, 'user', 'owner', 'record', 'until')
+  local user, owner, record, until_ = stored[1], stored[2], stored[3], stored[4]
+
+  local function last()
+    redis.call('HSET', key, 'until', string.format('%.0f', now + ttl))
+    redis.call('PEXPIRE', key, ttl + grace)
+  end
+
+  if op == 'save' then
+    if owner and owner ~= second then return { 'taken' } end
+    redis.call('HSET', key, 'user', first, 'owner', second, 'record', third)
+    last()
+    return { 'ok' }
+  end
+  if not user then return { 'unknown' } end
+  if op == 'keep' then
+    last()
+    return { 'ok' }
+  end
+  if op == 'end' then
+    if owner ~= first then return { 'taken' } end
+    redis.call('DEL', key)
+    return { 'ok' }
+  end
+  if user ~= first then return { 'identity' } end
+  if tonumber(until_) <= now then
+    redis.call('DEL', key)
+    return { 'expired' }
+  end
+  redis.call('HSET', key, 'owner', second)
+  last()
+  return { 'ok', record }
 end
 
-if op == 'save' then
-  if owner and owner ~= ARGV[5] then return { 'taken' } end
-  redis.call('HSET', key, 'user', ARGV[4], 'owner', ARGV[5], 'record', ARGV[6])
-  last()
-  return { 'ok' }
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local at = EACH * (i - 1)
+  answers[i] = carry_out(key, ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]),
+    ARGV[at + 4], ARGV[at + 5], ARGV[at + 6])
 end
-if not user then return { 'unknown' } end
-if op == 'keep' then
-  last()
-  return { 'ok' }
-end
-if op == 'end' then
-  if owner ~= ARGV[4] then return { 'taken' } end
-  redis.call('DEL', key)
-  return { 'ok' }
-end
-if user ~= ARGV[4] then return { 'identity' } end
-if tonumber(until_) <= now then
-  redis.call('DEL', key)
-  return { 'expired' }
-end
-redis.call('HSET', key, 'owner', ARGV[5])
-last()
-return { 'ok', record }
+return answers

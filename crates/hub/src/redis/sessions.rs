@@ -1,12 +1,16 @@
 //! Sessions: one script, by the time of Redis.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use fred::types::Value;
 use futures_util::StreamExt;
+use switchboard_messaging::gathering::Together;
 use switchboard_messaging::hub::{Claim, HubError, HubResult, SessionKey, SessionRecord, Sessions};
 use switchboard_protocol::{OrganizationId, UserId};
 
 use super::RedisHub;
+use super::link::Link;
 
 /// How much longer it is remembered that there was a session, in milliseconds.
 const REMEMBERED: i64 = 600_000;
@@ -14,20 +18,54 @@ const REMEMBERED: i64 = 600_000;
 /// Sessions that are prolonged at the same time.
 const AT_ONCE: usize = 64;
 
+/// What `session.lua` does with one session.
+#[derive(Debug)]
+pub(super) struct Deed {
+    /// The session's key in Redis.
+    key: String,
+    op: &'static str,
+    ttl_ms: u64,
+    args: [String; 3],
+}
+
+/// Does what is to be done with sessions of one organization.
+pub(super) struct Doer(pub(super) Arc<Link>);
+
+#[async_trait]
+impl Together for Doer {
+    type Item = Deed;
+    /// The script's words.
+    type Answer = Vec<String>;
+    type Error = HubError;
+
+    async fn ask(&self, _: &OrganizationId, deeds: Vec<Deed>) -> HubResult<Vec<Vec<String>>> {
+        let (mut keys, mut args) = (Vec::with_capacity(deeds.len()), Vec::<Value>::new());
+        for deed in deeds {
+            let ttl = i64::try_from(deed.ttl_ms).unwrap_or(i64::MAX / 2);
+            keys.push(deed.key);
+            args.extend([deed.op.into(), ttl.into(), REMEMBERED.into()]);
+            args.extend(deed.args.map(Value::from));
+        }
+        self.0.call(&self.0.scripts.session, keys, args).await
+    }
+}
+
 impl RedisHub {
     async fn session(
         &self,
         (organization, key): (&OrganizationId, &SessionKey),
-        op: &str,
+        op: &'static str,
         ttl_ms: u64,
         args: &[&str],
     ) -> HubResult<Vec<String>> {
-        let keys = vec![self.keys.session(organization, key)];
-        let ttl = i64::try_from(ttl_ms).unwrap_or(i64::MAX / 2);
-        let mut all: Vec<Value> = vec![op.into(), ttl.into(), REMEMBERED.into()];
-        all.extend(args.iter().map(|arg| Value::from(*arg)));
-        let script = &self.link.scripts.session;
-        self.link.call(script, keys, all).await
+        let arg = |at: usize| args.get(at).copied().unwrap_or_default().to_owned();
+        let deed = Deed {
+            key: self.keys.session(organization, key),
+            op,
+            ttl_ms,
+            args: [arg(0), arg(1), arg(2)],
+        };
+        self.gathered.sessions.submit(organization, deed).await
     }
 }
 

@@ -1,22 +1,48 @@
 //! What users have not read: a hash for each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use fred::interfaces::HashesInterface;
 use fred::types::Value;
 use futures_util::future::try_join_all;
 use serde_json::json;
+use switchboard_messaging::gathering::Together;
 use switchboard_messaging::hub::{HubError, HubResult, UnreadBook, UnreadNote};
 use switchboard_protocol::{ConversationId, OrganizationId, UserId};
 
+use super::keys::Keys;
+use super::link::Link;
 use super::{RedisHub, millis};
 use crate::UNREAD_KEPT;
 
 /// Users of one call of the script: nobody else is served meanwhile.
 const AT_ONCE: usize = 200;
 
-impl RedisHub {
+/// Notes what users of one organization have not read.
+pub(super) struct Noter {
+    pub(super) link: Arc<Link>,
+    pub(super) keys: Keys,
+}
+
+#[async_trait]
+impl Together for Noter {
+    type Item = UnreadNote;
+    /// The user's total, if all is known.
+    type Answer = Option<i64>;
+    type Error = HubError;
+
+    async fn ask(
+        &self,
+        organization: &OrganizationId,
+        notes: Vec<UnreadNote>,
+    ) -> HubResult<Vec<Option<i64>>> {
+        self.note(organization, &notes).await
+    }
+}
+
+impl Noter {
     async fn note(
         &self,
         organization: &OrganizationId,
@@ -50,9 +76,22 @@ impl UnreadBook for RedisHub {
         organization: &OrganizationId,
         notes: &[UnreadNote],
     ) -> HubResult<Vec<Option<i64>>> {
+        // Whoever connects is one of many.
+        if let [note] = notes {
+            return Ok(vec![
+                self.gathered
+                    .notes
+                    .submit(organization, note.clone())
+                    .await?,
+            ]);
+        }
+        let own = Noter {
+            link: Arc::clone(&self.link),
+            keys: self.keys.clone(),
+        };
         let some = notes
             .chunks(AT_ONCE)
-            .map(|some| self.note(organization, some));
+            .map(|some| own.note(organization, some));
         Ok(try_join_all(some).await?.concat())
     }
 

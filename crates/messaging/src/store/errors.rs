@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use switchboard_protocol::{ConversationView, Message, UserId};
 
+use crate::gathering::Unanswered;
+
 /// Why a store method did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The rules said no; nothing was written.
     #[error("refused: {0:?}")]
@@ -23,6 +25,15 @@ pub enum StoreError {
     /// The database answered something that should not be.
     #[error("database error: {0}")]
     Internal(String),
+}
+
+impl From<Unanswered> for StoreError {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Over => Self::Unavailable(why.to_string()),
+            Unanswered::Short => Self::Internal(why.to_string()),
+        }
+    }
 }
 
 impl StoreError {

@@ -20,12 +20,21 @@ const OVERHEAD: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// It may not: a full queue is an error.
-    Queued,
+    Queued(Haste),
     /// It is left out when half of the queue is taken.
-    Volatile,
+    Volatile(Haste),
     /// It is the answer to a CONNECT with what the application chose to replay, whose size is the
     /// application's to bound.
     Opening,
+}
+
+/// Whether a frame may wait for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// It is written at once, with all that waits.
+    Now,
+    /// One of many copies: it waits while its peer rests, see the [`flusher`](crate::flusher).
+    Rests,
 }
 
 #[derive(Debug)]
@@ -37,12 +46,17 @@ pub(super) struct Outgoing {
     exempt: usize,
     sink: Sink,
     closed: bool,
+    /// Something among `frames` does not wait.
+    urgent: bool,
+    /// When the last of it was written, on the flusher's clock.
+    wrote_at: u32,
 }
 
 #[derive(Debug)]
 enum Sink {
-    /// A WebSocket. Whether somebody is due to write what is here.
-    Stream { scheduled: bool },
+    /// A WebSocket. Whether somebody is due to look after what is here, and whether the flusher does
+    /// when the peer has rested.
+    Stream { scheduled: bool, resting: bool },
     /// Long-polling, and the poll that waits.
     Polls(Option<Waker>),
 }
@@ -53,6 +67,17 @@ pub(super) enum Next {
     Nothing,
     Flush,
     Wake(Waker),
+}
+
+/// What is due for a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing waits, or the flusher knows when it is due.
+    Nothing,
+    /// It is to be written.
+    Write,
+    /// The peer rests for so many milliseconds more.
+    Rest(u32),
 }
 
 /// What a poll comes to.
@@ -71,10 +96,15 @@ impl Outgoing {
             bytes: 0,
             exempt: 0,
             sink: match transport {
-                Transport::WebSocket => Sink::Stream { scheduled: false },
+                Transport::WebSocket => Sink::Stream {
+                    scheduled: false,
+                    resting: false,
+                },
                 Transport::Polling => Sink::Polls(None),
             },
             closed: false,
+            urgent: false,
+            wrote_at: 0,
         }
     }
 
@@ -94,9 +124,9 @@ impl Outgoing {
         let size: usize = frames.iter().map(cost).sum();
         let waiting = self.bytes.saturating_sub(self.exempt);
         let full = match class {
-            Class::Volatile => waiting >= limit.div_ceil(2) || waiting + size > limit,
+            Class::Volatile(_) => waiting >= limit.div_ceil(2) || waiting + size > limit,
             // One packet may be larger than the queue: it could never be sent otherwise.
-            Class::Queued => waiting > 0 && waiting + size > limit,
+            Class::Queued(_) => waiting > 0 && waiting + size > limit,
             Class::Opening => {
                 self.exempt += size;
                 false
@@ -107,13 +137,24 @@ impl Outgoing {
         }
         self.bytes += size;
         self.frames.extend(frames.iter().cloned());
-        Ok(self.next())
+        Ok(match class {
+            Class::Queued(Haste::Rests) | Class::Volatile(Haste::Rests) => self.next(),
+            _ => self.next_at_once(),
+        })
+    }
+
+    fn next_at_once(&mut self) -> Next {
+        self.urgent = true;
+        self.next()
     }
 
     fn next(&mut self) -> Next {
         match &mut self.sink {
-            Sink::Stream { scheduled: true } => Next::Nothing,
-            Sink::Stream { scheduled } => {
+            Sink::Stream {
+                scheduled: true, ..
+            } => Next::Nothing,
+            Sink::Stream { resting: true, .. } if !self.urgent => Next::Nothing,
+            Sink::Stream { scheduled, .. } => {
                 *scheduled = true;
                 Next::Flush
             }
@@ -134,7 +175,7 @@ impl Outgoing {
                 self.frames = VecDeque::new();
             }
         }
-        self.next()
+        self.next_at_once()
     }
 
     /// The answer to a poll: everything, but a close packet by itself. socket.io-client 4 handles
@@ -171,7 +212,12 @@ impl Outgoing {
 
     /// The frames go over a WebSocket from now on.
     pub(super) fn turn_into_stream(&mut self) -> Next {
-        let before = std::mem::replace(&mut self.sink, Sink::Stream { scheduled: true });
+        self.urgent = true;
+        let sink = Sink::Stream {
+            scheduled: true,
+            resting: false,
+        };
+        let before = std::mem::replace(&mut self.sink, sink);
         match before {
             Sink::Polls(Some(waiting)) => Next::Wake(waiting),
             Sink::Polls(None) | Sink::Stream { .. } => Next::Nothing,
@@ -180,8 +226,40 @@ impl Outgoing {
 
     /// The connection's task promises to write what comes from now on.
     pub(super) fn schedule(&mut self) {
-        if let Sink::Stream { scheduled } = &mut self.sink {
+        if let Sink::Stream { scheduled, .. } = &mut self.sink {
             *scheduled = true;
+        }
+    }
+
+    /// What whoever is due to look after it has to do at `now`, if the peer is written to once in
+    /// `interval`.
+    pub(super) fn due(&mut self, now: u32, interval: u32) -> Due {
+        let Sink::Stream { scheduled, resting } = &mut self.sink else {
+            return Due::Nothing;
+        };
+        let is_unfinished = self.bytes > 0 && self.frames.is_empty();
+        let rest = interval.saturating_sub(now.wrapping_sub(self.wrote_at));
+        if self.urgent || is_unfinished || (rest == 0 && !self.frames.is_empty()) {
+            return Due::Write;
+        }
+        if self.frames.is_empty() || *resting {
+            *scheduled = false;
+            return Due::Nothing;
+        }
+        Due::Rest(rest)
+    }
+
+    /// The flusher looks after it when the peer has rested.
+    pub(super) fn rest(&mut self) {
+        if let Sink::Stream { scheduled, resting } = &mut self.sink {
+            (*scheduled, *resting) = (false, true);
+        }
+    }
+
+    /// The peer has rested: the flusher looks after it now.
+    pub(super) fn rested(&mut self) {
+        if let Sink::Stream { scheduled, resting } = &mut self.sink {
+            (*scheduled, *resting) = (true, false);
         }
     }
 
@@ -189,8 +267,9 @@ impl Outgoing {
     /// there is nothing: then whoever queues something next has to see to it.
     pub(super) fn refill(&mut self, cost: usize, batch: &mut VecDeque<Frame>) -> bool {
         self.count_written(cost);
+        self.urgent = false;
         if self.frames.is_empty() {
-            if let Sink::Stream { scheduled } = &mut self.sink {
+            if let Sink::Stream { scheduled, .. } = &mut self.sink {
                 *scheduled = false;
             }
             for list in [&mut self.frames, batch] {
@@ -202,6 +281,11 @@ impl Outgoing {
         }
         std::mem::swap(&mut self.frames, batch);
         true
+    }
+
+    /// Everything was written at `now`.
+    pub(super) fn note_written(&mut self, now: u32) {
+        self.wrote_at = now;
     }
 
     pub(super) fn count_written(&mut self, cost: usize) {
@@ -261,7 +345,7 @@ impl Session {
             let noop = Frame::engine("6");
             outgoing.bytes += cost(&noop);
             outgoing.frames.push_back(noop);
-            outgoing.next()
+            outgoing.next_at_once()
         };
         self.follow(next);
     }

@@ -15,7 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{DisconnectReason, frame::Frame, lock};
 
-use super::{Farewell, Session, outgoing::cost};
+use super::{
+    Farewell, Session,
+    outgoing::{Due, cost},
+};
 
 /// The bytes under a WebSocket.
 pub(crate) type Stream = TokioIo<Upgraded>;
@@ -30,7 +33,7 @@ pub(super) struct Writer {
     /// Taken from the queue and not written yet.
     batch: VecDeque<Frame>,
     /// Bytes of the first frame in `batch` that are written.
-    begun: usize,
+    begun: u32,
     /// Of the connection's task, which goes on when the peer reads again.
     waker: Option<Waker>,
 }
@@ -65,7 +68,7 @@ impl Writer {
         let Some(first) = self.batch.front() else {
             return Poll::Ready(Ok(0));
         };
-        let first = &first.wire()[self.begun..];
+        let first = &first.wire()[self.begun as usize..];
         if self.batch.len() == 1 {
             return stream.poll_write(cx, first);
         }
@@ -82,9 +85,9 @@ impl Writer {
     fn advance(&mut self, mut written: usize) -> usize {
         let mut gone = 0;
         while let Some(first) = self.batch.front() {
-            let left = first.len() - self.begun;
+            let left = first.len() - self.begun as usize;
             if written < left {
-                self.begun += written;
+                self.begun += written as u32;
                 break;
             }
             written -= left;
@@ -110,6 +113,39 @@ impl Session {
     /// The connection's task is here and will [`flush`](Self::flush): others need not.
     pub(crate) fn promise_flush(&self) {
         lock(&self.outgoing).schedule();
+    }
+
+    /// Writes what is queued unless the peer rests; returns for how long it does, if the flusher is to
+    /// [come back](Self::rest) then.
+    pub(crate) fn flush_due(self: &Arc<Self>) -> Option<u32> {
+        let flusher = &self.registry.flusher;
+        let due = lock(&self.outgoing).due(flusher.now(), flusher.interval());
+        match due {
+            Due::Nothing => None,
+            Due::Rest(rest) => Some(rest),
+            Due::Write => {
+                self.flush();
+                None
+            }
+        }
+    }
+
+    /// [`flush_due`](Self::flush_due) of the connection's task, which will not be there when the peer
+    /// has rested.
+    pub(crate) fn flush_or_rest(self: &Arc<Self>) {
+        if self.flush_due().is_some() {
+            self.registry.flusher.enlist(self.clone());
+        }
+    }
+
+    /// The flusher comes back when the peer has rested.
+    pub(crate) fn rest(&self) {
+        lock(&self.outgoing).rest();
+    }
+
+    /// The flusher is back.
+    pub(crate) fn rested(&self) {
+        lock(&self.outgoing).rested();
     }
 
     /// Writes what is queued, as far as the peer takes it. An error ends the session.
@@ -158,6 +194,9 @@ impl Session {
                 let mut outgoing = lock(&self.outgoing);
                 let more = outgoing.refill(written, &mut writer.batch);
                 let said_all = outgoing.is_closed() && !more;
+                if came_further && !more {
+                    outgoing.note_written(self.registry.flusher.now());
+                }
                 drop(outgoing);
                 written = 0;
                 if !more {

@@ -14,6 +14,8 @@ use crate::support::{Lab, Local, Raw, Seen, options, soon};
 async fn impatient() -> Lab {
     let limits = Options {
         send_queue: 100_000_000,
+        // What waits for the kernel shall be all that waits.
+        write_interval: Duration::ZERO,
         ..options()
     };
     let stall = listen::Options {

@@ -25,3 +25,4 @@ mod rooms;
 mod shutdown;
 mod support;
 mod upgrade;
+mod writes;

@@ -23,8 +23,7 @@ impl QueueStore for SqlStore {
     }
 
     async fn waiting(&self, viewer: &Viewer, now: Timestamp) -> StoreResult<Vec<WaitingEvent>> {
-        let work = queue::waiting(&self.database, viewer, now);
-        self.timed("waiting", work).await
+        self.arrivals.waiting(viewer, now).await
     }
 
     async fn claim_attempt(

@@ -12,6 +12,7 @@ use crate::world::{World, acme, stranger, unused_conversation, user, viewer};
 
 on_both_databases!(
     what_is_queued_waits_as_it_was_sent,
+    many_who_come_at_once_each_find_their_own,
     the_most_important_comes_first_then_the_oldest,
     the_same_call_is_queued_once,
     a_queue_takes_so_many_events_and_the_least_important_go,
@@ -93,6 +94,44 @@ async fn what_is_queued_waits_as_it_was_sent(world: World) {
     let ann = viewer("ann");
     let length = world.store.queue().queue_length(&ann, world.now());
     assert_eq!(length.await.unwrap(), 1);
+}
+
+async fn many_who_come_at_once_each_find_their_own(world: World) {
+    let names: Vec<String> = (0..70).map(|n| format!("guest-{n}")).collect();
+    let mut expected = Vec::new();
+    for (n, name) in names.iter().enumerate() {
+        let own = world.group(name, &[]).await;
+        let with_ann = world.group("ann", &[name.as_str()]).await;
+        for _ in 0..n % 3 {
+            world.say("ann", with_ann, "hello").await;
+        }
+        queue(&world, &[name.as_str()], &format!("for {name}"), Normal).await;
+        let newest = if n % 3 == 0 {
+            vec![with_ann, own]
+        } else {
+            vec![with_ann]
+        };
+        expected.push((newest, (n % 3) as i64, vec![format!("for {name}")]));
+    }
+    // Some come twice, and ask for more or less.
+    let coming = names.iter().zip(0..).chain(names.iter().zip(0..).take(5));
+    let found = coming.map(async |(name, n)| {
+        let (world, viewer) = (&world, viewer(name));
+        let limit = if n % 3 == 0 { 100 } else { 1 };
+        let organization = viewer.organization.clone();
+        let users = [viewer.user.clone()];
+        let (heads, unread, queued) = futures_util::join!(
+            world.store.heads_of(&viewer, limit),
+            world.store.all_unread_of(&organization, &users),
+            waiting(world, name),
+        );
+        let heads: Vec<_> = heads.unwrap().iter().map(|h| h.conversation).collect();
+        let unread = unread.unwrap().iter().map(|one| one.count).sum();
+        (n, (heads, unread, queued))
+    });
+    for (n, found) in futures_util::future::join_all(found).await {
+        assert_eq!(found, expected[n], "{}", names[n]);
+    }
 }
 
 async fn the_most_important_comes_first_then_the_oldest(world: World) {

@@ -181,6 +181,7 @@ pub(crate) fn gateway_options(
             connect_timeout: realtime.connect_timeout,
             connections_per_address: settings.limits.connections_per_address as usize,
             send_queue: realtime.send_queue.bytes(),
+            write_interval: realtime.write_interval,
             compression: realtime.compression,
             engine_id_prefix: route.as_str().to_owned(),
             ..switchboard_socketio::Options::default()

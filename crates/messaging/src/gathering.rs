@@ -1,36 +1,51 @@
 //! Calls of one organization that come while another one is under way share the next. Nothing waits
-//! on purpose: a call that comes alone goes at once.
+//! on purpose: a call that comes alone goes at once. Redis' scripts and some of the database's
+//! statements are asked this way.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use switchboard_messaging::hub::{HubError, HubResult};
 use switchboard_protocol::OrganizationId;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-/// Most calls that share one script: it keeps Redis from everybody else while it runs.
+/// Most calls that share one: whoever carries it out keeps others waiting meanwhile.
 const MOST: usize = 64;
+
+/// Why a call has no answer although nothing went wrong with what it asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Whoever asks is gone.
+    #[error("nobody asks any more")]
+    Over,
+    /// There were fewer answers than calls.
+    #[error("there were fewer answers than calls")]
+    Short,
+}
 
 /// What can be asked for several at once.
 #[async_trait]
-pub(super) trait Together: Send + Sync + 'static {
+pub trait Together: Send + Sync + 'static {
+    /// What one call asks.
     type Item: Send + 'static;
+    /// What it is answered.
     type Answer: Send + 'static;
+    /// What those of a call that failed are told.
+    type Error: Clone + From<Unanswered> + Send + 'static;
 
     /// One answer for each item, in their order.
     async fn ask(
         &self,
         organization: &OrganizationId,
         items: Vec<Self::Item>,
-    ) -> HubResult<Vec<Self::Answer>>;
+    ) -> Result<Vec<Self::Answer>, Self::Error>;
 }
 
 /// Gathers the calls of each organization. No more wait here than there are callers, who are bounded
 /// by their sockets.
-pub(super) struct Gathering<T: Together> {
+pub struct Gathering<T: Together> {
     shared: Arc<Shared<T>>,
     tasks: TaskTracker,
 }
@@ -43,7 +58,7 @@ struct Shared<T: Together> {
 
 struct Waiting<T: Together> {
     item: T::Item,
-    answer: oneshot::Sender<HubResult<T::Answer>>,
+    answer: oneshot::Sender<Result<T::Answer, T::Error>>,
 }
 
 impl<T: Together> fmt::Debug for Gathering<T> {
@@ -55,18 +70,19 @@ impl<T: Together> fmt::Debug for Gathering<T> {
 }
 
 impl<T: Together> Gathering<T> {
-    pub(super) fn new(asked: T, tasks: TaskTracker) -> Self {
+    /// Asks `asked`, in tasks of `tasks`.
+    pub fn new(asked: T, tasks: TaskTracker) -> Self {
         let waiting = Mutex::default();
         let shared = Arc::new(Shared { asked, waiting });
         Self { shared, tasks }
     }
 
     /// Asks, together with what else is asked meanwhile.
-    pub(super) async fn submit(
+    pub async fn submit(
         &self,
         organization: &OrganizationId,
         item: T::Item,
-    ) -> HubResult<T::Answer> {
+    ) -> Result<T::Answer, T::Error> {
         let (answer, answered) = oneshot::channel();
         if self.shared.is_first(organization, Waiting { item, answer }) {
             let work = ask(Arc::clone(&self.shared), organization.clone());
@@ -74,7 +90,7 @@ impl<T: Together> Gathering<T> {
         }
         answered
             .await
-            .unwrap_or_else(|_| Err(HubError("the hub is closed".into())))
+            .unwrap_or_else(|_| Err(Unanswered::Over.into()))
     }
 }
 
@@ -121,9 +137,7 @@ async fn ask<T: Together>(shared: Arc<Shared<T>>, organization: OrganizationId) 
         let mut given = asked.map(Vec::into_iter);
         for answer in answers {
             let one = match &mut given {
-                Ok(given) => given
-                    .next()
-                    .ok_or_else(|| HubError("redis answered to fewer than were asked".into())),
+                Ok(given) => given.next().ok_or_else(|| Unanswered::Short.into()),
                 Err(error) => Err(error.clone()),
             };
             // Whoever does not wait any more needs no answer.
@@ -135,6 +149,7 @@ async fn ask<T: Together>(shared: Arc<Shared<T>>, organization: OrganizationId) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::{HubError, HubResult};
     use tokio::sync::Semaphore;
 
     /// Answers each item with how many were asked with it, when it may.
@@ -144,6 +159,7 @@ mod tests {
     impl Together for Counting {
         type Item = usize;
         type Answer = (usize, usize);
+        type Error = HubError;
 
         async fn ask(
             &self,
