@@ -1,14 +1,11 @@
-// What operators are given, as it is: nginx, Prometheus with its rules, and the dashboards' queries.
-import assert from "node:assert/strict";
+// What operators are given, as it is: nginx, Prometheus, and the dashboards' queries.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { eventually, watched } from "./support/alerts.mjs";
 import { startNginx } from "./support/nginx.mjs";
-import { startPrometheus } from "./support/prometheus.mjs";
-import { startStallable } from "./support/stall.mjs";
-import { pause, send, stories } from "./support/story.mjs";
+import { send, stories } from "./support/story.mjs";
 
 const DASHBOARDS = new URL("../helm/switchboard/files/dashboards/", import.meta.url);
-const PATIENCE_MS = 40_000;
 
 /** Every query of every dashboard: `{name, expression, mayBeEmpty}`. */
 async function queries(instance) {
@@ -23,36 +20,6 @@ async function queries(instance) {
       })),
     ),
   );
-}
-
-async function eventually(check) {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const missing = await check();
-    if (missing.length === 0) return;
-    assert.ok(Date.now() < end, missing.join("\n"));
-    await pause(500);
-  }
-}
-
-/** Waits until all of these alerts fire, and whatever else. */
-const fires = (prometheus, ...names) =>
-  eventually(async () => {
-    const firing = await prometheus.firing();
-    return names.filter((name) => !firing.includes(name)).map((name) => `${name} does not fire, but: ${firing}`);
-  });
-
-const silent = (prometheus, ...names) =>
-  eventually(async () => (await prometheus.firing()).filter((name) => names.includes(name)));
-
-/** Tells a story that Prometheus watches. */
-async function watched(scene, nodes, tell) {
-  const prometheus = await startPrometheus(join(scene.cluster.folder, `prometheus-${scene.org}`), nodes);
-  try {
-    await tell(prometheus);
-  } finally {
-    await prometheus.stop();
-  }
 }
 
 stories("dashboards", { mode: "cluster", timeout: 120_000, concurrency: 1 }, (story) => {
@@ -79,43 +46,6 @@ stories("dashboards", { mode: "cluster", timeout: 120_000, concurrency: 1 }, (st
     } finally {
       scene.end();
       await nginx.stop();
-    }
-  });
-
-  story("a node that is killed is missed", async (scene) => {
-    const doomed = await scene.cluster.startNode("doomed-dashboards");
-    await watched(scene, [scene.cluster.nodes[0], doomed], async (prometheus) => {
-      await eventually(async () => ((await prometheus.query("up == 1")).length === 2 ? [] : ["two nodes are not up"]));
-      await doomed.kill();
-      await fires(prometheus, "SwitchboardNodeDown");
-      assert.ok(!(await prometheus.firing()).includes("SwitchboardAllNodesDown"));
-    });
-  });
-});
-
-const stalled = {};
-const through = async (url) => {
-  const server = await startStallable(url);
-  stalled[new URL(url).protocol.replace(/:$/, "").replace(/ql$/, "")] = server;
-  return server.url;
-};
-
-stories("alerts", { mode: "cluster", timeout: 120_000, concurrency: 1, through }, (story) => {
-  story("Redis and PostgreSQL that stand still are told of, and nothing is when they go on", async (scene) => {
-    const { nodes } = scene.cluster;
-    try {
-      await watched(scene, nodes, async (prometheus) => {
-        await eventually(async () => ((await prometheus.query("switchboard_degraded == 0")).length === 2 ? [] : ["nodes are not well"]));
-        await eventually(() => prometheus.firing());
-        for (const [server, alert] of [["redis", "SwitchboardRedisDown"], ["postgres", "SwitchboardPostgresDown"]]) {
-          stalled[server].stall();
-          await fires(prometheus, alert);
-          stalled[server].resume();
-          await silent(prometheus, alert);
-        }
-      });
-    } finally {
-      for (const server of Object.values(stalled)) server.stop();
     }
   });
 });

@@ -144,7 +144,7 @@ stories("forwarding", { mode: "cluster", timeout: 120_000, concurrency: 1 }, (st
         assert.equal(answer.status, 400);
         assert.deepEqual(await answer.json(), { code: 1, message: "Session ID unknown" });
       }
-      assert.ok((await metric(node, forwarded("poll", "gone"))) > 0);
+      assert.ok((await metric(node, forwarded("poll", "unreachable"))) > 0);
     } finally {
       await doomed.kill();
     }

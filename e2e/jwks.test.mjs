@@ -1,48 +1,9 @@
 // Keys that an issuer publishes and rotates, with no restart of a node.
 import assert from "node:assert/strict";
-import { generateKeyPairSync, sign } from "node:crypto";
-import { createServer } from "node:http";
 import { connect } from "./support/clients.mjs";
+import { issue, kinds, startIssuer } from "./support/issuer.mjs";
 import { run } from "./support/process.mjs";
 import { stories } from "./support/story.mjs";
-
-const kinds = {
-  RS256: { pair: ["rsa", { modulusLength: 2048 }], how: ["sha256", (key) => key] },
-  ES256: { pair: ["ec", { namedCurve: "P-256" }], how: ["sha256", (key) => ({ key, dsaEncoding: "ieee-p1363" })] },
-  EdDSA: { pair: ["ed25519", {}], how: [null, (key) => key] },
-};
-const part = (object) => Buffer.from(JSON.stringify(object)).toString("base64url");
-
-/** A key of an issuer: `jwk` is published, `token` signs. */
-function issue(alg, kid) {
-  const { pair, how } = kinds[alg];
-  const { privateKey, publicKey } = generateKeyPairSync(...pair);
-  const jwk = { ...publicKey.export({ format: "jwk" }), kid, alg, use: "sig" };
-  const token = (sub, org) => {
-    const exp = Math.floor(Date.now() / 1000) + 3600;
-    const signed = `${part({ alg, typ: "JWT", kid })}.${part({ sub, org, exp })}`;
-    return `${signed}.${sign(how[0], Buffer.from(signed), how[1](privateKey)).toString("base64url")}`;
-  };
-  return { jwk, token };
-}
-
-/** An issuer's server: `{url, publish, asked, stop}`. */
-async function startIssuer() {
-  let keys = [];
-  let asked = 0;
-  const server = createServer((_, response) => {
-    asked += 1;
-    response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ keys }));
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${server.address().port}/jwks.json`,
-    publish: (...issued) => (keys = issued.map(({ jwk }) => jwk)),
-    asked: () => asked,
-    stop: () => new Promise((resolve) => server.close(resolve)),
-  };
-}
 
 stories("jwks", {}, (story) => {
   story("keys of every kind are believed, rotate, and outlive their issuer", async (scene) => {

@@ -78,9 +78,13 @@ export class Cluster {
     this.nodes = [node, node];
   }
 
-  /** One more node of this cluster; the caller sees to its end unless it puts it into `nodes`. */
-  startNode(id, env = {}) {
+  /**
+   * One more node of this cluster; the caller sees to its end unless it puts it into `nodes`.
+   * @param more of what `Gateway.start` takes
+   */
+  startNode(id, env = {}, more = {}) {
     return Gateway.start({
+      ...more,
       cwd: this.folder,
       log: join(this.folder, `${id}.log`),
       env: { ...this.env, SWITCHBOARD__NODE_ID: id, ...env },

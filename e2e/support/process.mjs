@@ -75,11 +75,12 @@ export class Gateway {
    * Starts `serve` with `env` and waits until it is ready, on other ports if these were taken.
    * @param args more arguments of `serve`
    * @param at `{port, adminPort}` of a node that has ended, to start it again where it was
+   * @param binary another than the one under test
    */
-  static async start({ env, cwd, log, at, args = [] }) {
+  static async start({ env, cwd, log, at, args = [], binary = BINARY }) {
     for (let tries = 0; tries < 5; tries += 1) {
       const [port, adminPort] = at ? [at.port, at.adminPort] : [await freePort(), await freePort()];
-      const gateway = new Gateway({ env, cwd, log, port, adminPort, args });
+      const gateway = new Gateway({ env, cwd, log, port, adminPort, args, binary });
       if (await gateway.#becomesReady()) return gateway;
       if (!/address (already )?in use/i.test(gateway.output)) {
         throw new Error(`the gateway ended: ${gateway.output}`);
@@ -88,7 +89,7 @@ export class Gateway {
     throw new Error("every port chosen for the gateway was taken by somebody else");
   }
 
-  constructor({ env, cwd, log, port, adminPort, args }) {
+  constructor({ env, cwd, log, port, adminPort, args, binary }) {
     this.url = `${env.SWITCHBOARD__HTTP__TLS_CERT_FILE ? "https" : "http"}://127.0.0.1:${port}`;
     this.admin = `http://127.0.0.1:${adminPort}`;
     this.port = port;
@@ -96,7 +97,7 @@ export class Gateway {
     this.env = env;
     /** What it said so far, at most the last 64 KiB. */
     this.output = "";
-    this.child = start(BINARY, ["serve", ...args], {
+    this.child = start(binary, ["serve", ...args], {
       cwd,
       env: environment({
         ...env,

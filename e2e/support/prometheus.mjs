@@ -23,13 +23,25 @@ async function configuration(rules, nodes) {
 }
 
 /**
- * Starts it; `{query, firing, stop}`. Alerts that wait for minutes wait for a second.
- * It keeps everything below `folder`.
+ * The shipped rules. Alerts that wait for minutes wait for a second, and all windows are `hurry` times shorter, so that
+ * something ends as well in a test. What is compared with what stays as it is.
  */
-export async function startPrometheus(folder, nodes) {
+async function hurriedRules(hurry) {
+  const seconds = (count, unit) => (Number(count) * (unit === "h" ? 3600 : 60)) / hurry;
+  const shipped = await readFile(RULES, "utf8");
+  return shipped
+    .replaceAll(/for: \d+[mh]/g, "for: 1s")
+    .replaceAll(/\[(\d+)([mh])\]/g, (_, count, unit) => `[${seconds(count, unit)}s]`);
+}
+
+/**
+ * Starts it; `{query, firing, fired, stop}`. It keeps everything below `folder`.
+ * @param hurry how many times shorter than in the shipped rules the windows are
+ */
+export async function startPrometheus(folder, nodes, { hurry = 1 } = {}) {
   await mkdir(folder, { recursive: true });
   const [file, rules] = [join(folder, "prometheus.yaml"), join(folder, "rules.yaml")];
-  await writeFile(rules, (await readFile(RULES, "utf8")).replaceAll(/for: \d+[mh]/g, "for: 1s"));
+  await writeFile(rules, await hurriedRules(hurry));
   await writeFile(file, await configuration(rules, nodes));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -54,11 +66,11 @@ export async function startPrometheus(folder, nodes) {
     return answer.data.result;
   }
 
+  const names = async (expression) => [...new Set((await query(expression)).map(({ metric }) => metric.alertname))].sort();
   /** The names of the alerts that fire. */
-  async function firing() {
-    const series = await query('ALERTS{alertstate="firing"}');
-    return [...new Set(series.map(({ metric }) => metric.alertname))].sort();
-  }
+  const firing = () => names('ALERTS{alertstate="firing"}');
+  /** The names of those that fired at any time in the last seconds. */
+  const fired = (seconds) => names(`last_over_time(ALERTS{alertstate="firing"}[${seconds}s])`);
 
-  return { query, firing, stop };
+  return { query, firing, fired, stop };
 }

@@ -16,13 +16,13 @@ const FOLDER = fileURLToPath(new URL("..", import.meta.url));
 const AT_ONCE = Number(process.env.SWITCHBOARD_E2E_AT_ONCE ?? availableParallelism());
 
 /** About clusters alone, or about neither. */
-const ONCE = ["kill-node", "forwarding", "degraded", "chaos", "unpublished", "documents", "dashboards", "doctor", "tls", "traces", "haproxy"];
+const ONCE = ["kill-node", "forwarding", "degraded", "chaos", "unpublished", "documents", "dashboards", "alerts", "doctor", "tls", "traces", "haproxy"];
 
 /** These judge how soon a node answers while something is broken: they run after all others, and wait most of the time. */
 const QUIET = ["chaos", "degraded"];
 
-/** These do next to nothing for most of a minute: they run beside the others, one after the other. */
-const WAITING = ["dashboards", "kill-node"];
+/** These wait most of the time, a minute and more: they run beside the others, one after the other. */
+const WAITING = ["dashboards", "alerts", "kill-node"];
 
 /** What takes longest is begun first, so that it is not what is waited for in the end. */
 const LONGEST = ["playground", "payloads", "contract/every-event", "presence", "contract/presence"];

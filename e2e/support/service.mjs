@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 
 /** What a backend of a scene's organization asks; `ask` gives `{status, headers, body}`. */
 export class Backend {
-  constructor(scene, { node = 0, org = scene.org, authorization } = {}) {
-    this.url = `${scene.url(node)}/api/v1`;
+  constructor(scene, { node = 0, url = scene.url(node), org = scene.org, authorization } = {}) {
+    this.url = `${url}/api/v1`;
     this.authorization = authorization ?? `Bearer ${scene.token("backend", { org, claims: { roles: ["service"] } })}`;
   }
 

@@ -1,12 +1,24 @@
 // A server that can be made to stand still: connections stay open, new ones are taken, and nothing
-// comes of either, as when the machine hangs.
+// comes of either, as when the machine hangs. Or to be slow: everything that it says comes later.
 import { connect, createServer } from "node:net";
 
-/** A way to the server of `url`; `{url, stall(), resume(), stop()}`. */
+/** A way to the server of `url`; `{url, stall(), slow(ms), resume(), stop()}`. */
 export async function startStallable(url) {
   const target = new URL(url);
   const open = new Set();
   let stalled = false;
+  let delay = 0;
+  /** `pass`, after the delay; what came before is before it also when that was longer. */
+  const later = (pass) => {
+    let last = 0;
+    return (bytes) => {
+      const now = Date.now();
+      const wait = last < now ? delay : Math.max(delay, last - now + 1);
+      last = now + wait;
+      if (wait) setTimeout(() => pass(bytes), wait);
+      else pass(bytes);
+    };
+  };
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     for (const [one, other] of [[client, upstream], [upstream, client]]) {
@@ -18,7 +30,7 @@ export async function startStallable(url) {
         // Somebody who has hung up is not noticed either while it stands still.
         if (!stalled) other.destroy();
       });
-      one.on("data", (bytes) => other.write(bytes));
+      one.on("data", one === upstream ? later((bytes) => client.write(bytes)) : (bytes) => other.write(bytes));
       if (stalled) one.pause();
     }
   });
@@ -31,8 +43,12 @@ export async function startStallable(url) {
       stalled = true;
       for (const socket of open) socket.pause();
     },
+    slow(ms) {
+      delay = ms;
+    },
     resume() {
       stalled = false;
+      delay = 0;
       for (const socket of open) socket.resume();
     },
     stop() {

@@ -9,6 +9,7 @@ from expressions import Mistake, labels
 
 RULES = ROOT / "helm/switchboard/files/rules.yaml"
 TESTS = ROOT / "deploy/prometheus/tests"
+STORIES = ROOT / "e2e"
 RUNBOOK = "docs/operations/runbook.md"
 SEVERITIES = {"critical", "warning"}
 
@@ -35,7 +36,7 @@ def problems(known):
     """What is wrong with the alerts, where `known` has what is recorded."""
     alerts = [rule for rule in read() if "alert" in rule]
     wrong = [f"{alert['alert']}: {words}" for alert in alerts for words in of_alert(alert, known)]
-    return wrong + untested(alerts) + unexplained(alerts)
+    return wrong + untested(alerts) + unmade(alerts) + unexplained(alerts)
 
 
 def of_alert(alert, known):
@@ -65,6 +66,16 @@ def untested(alerts):
         if not (fires and '"over"' in series and '"under"' in series):
             wrong.append(f"{name}: no test in deploy/prometheus/tests has it fire for `over` and not for `under`")
     return wrong
+
+
+def unmade(alerts):
+    """Alerts that no story waits for after making the fault, and what stories wait for that is no alert."""
+    texts = [file.read_text() for file in sorted(STORIES.glob("*.test.mjs"))]
+    calls = [call for text in texts for call in re.findall(r"\bfires\(([^()]*)\)", text)]
+    made = {name for call in calls for name in re.findall(r'"(\w+)"', call)}
+    names = {alert["alert"] for alert in alerts}
+    wrong = [f"{name}: no story in e2e makes its fault and waits until it `fires`" for name in sorted(names - made)]
+    return wrong + [f"e2e: {name} is no alert" for name in sorted(made - names)]
 
 
 def unexplained(alerts):

@@ -92,6 +92,8 @@ fn without_content(request: &Request<Body>) -> Request<Body> {
 enum Failure {
     /// It is not there, or not the one that it was.
     Gone,
+    /// It should be there, but takes no connection: it has just died, or nobody gets to it.
+    Unreachable,
     /// It does not take this node for one of its cluster.
     Refused,
     /// The connection broke half-way.
@@ -101,7 +103,7 @@ enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if error.is_connect() {
-            Self::Gone
+            Self::Unreachable
         } else {
             Self::Broken(error)
         }
@@ -109,7 +111,7 @@ impl From<Error> for Failure {
 }
 
 impl Forwarding {
-    /// The answer of the session's node; `None` if it is gone.
+    /// The answer of the session's node; `None` if it is gone or nobody gets to it.
     async fn forward(&self, route: Route, mut request: Request<Body>) -> Option<Response<Body>> {
         let upgrade = wants_websocket(request.headers())
             .then(|| request.extensions_mut().remove::<OnUpgrade>());
@@ -126,6 +128,7 @@ impl Forwarding {
         let (result, answer) = match answered.unwrap_or(Err(Failure::Gone)) {
             Ok(answer) => ("ok", Some(answer)),
             Err(Failure::Gone) => ("gone", None),
+            Err(Failure::Unreachable) => ("unreachable", None),
             Err(Failure::Refused) => {
                 self.warn_of_refusal();
                 ("refused", None)

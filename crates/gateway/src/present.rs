@@ -64,7 +64,7 @@ impl Present {
     pub(crate) fn some(&self, turn: usize, count: usize) -> Vec<Socket> {
         let all = self.lock();
         let begin = (turn * count).checked_rem(all.len()).unwrap_or(0);
-        let some = all.values().skip(begin).take(count);
+        let some = all.values().cycle().skip(begin).take(count.min(all.len()));
         some.map(|here| here.socket.clone()).collect()
     }
 

@@ -257,6 +257,7 @@ pub const METRICS: &[MetricInfo] = &[
         &["kind", "result"],
         "Requests for sessions of other nodes, by kind (`poll`, `post`, `upgrade`) and by what became of \
          them: `ok` (the other node answered, whatever it said), `gone` (it is not there any more), \
+         `unreachable` (it should be there, but takes no connection; also in the minute after its death), \
          `refused` (it does not share this node's cluster secret, or clock), `error` (the connection broke).",
     ),
     gauge(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::describe::{METRICS, MetricKind};
+use crate::describe::{METRICS, MetricInfo, MetricKind};
 use crate::{TelemetryError, names};
 
 /// The `Content-Type` of [`Metrics::render`].
@@ -22,6 +22,12 @@ const SECONDS: [f64; 16] = [
 /// Rows in a transaction.
 const BATCH: [f64; 11] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+];
+
+/// Counters with labels of which alerts watch the increase, and that may grow by many at once.
+const BURSTS: [(&str, &str, &str); 2] = [
+    (names::DEAD_LETTERS_TOTAL, "kind", "queue"),
+    (names::QUEUED_EVENTS_TOTAL, "result", "dropped"),
 ];
 
 /// The process's metrics.
@@ -95,6 +101,7 @@ impl Snapshot {
 pub fn install_metrics() -> Result<Metrics, TelemetryError> {
     let handle = builder()?.install_recorder()?;
     describe_all();
+    begin_at_zero();
     metrics_process::Collector::default().describe();
     Ok(Metrics(handle))
 }
@@ -112,6 +119,20 @@ fn builder() -> Result<PrometheusBuilder, TelemetryError> {
     Ok(PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full(names::STORE_BATCH_SIZE.to_owned()), &BATCH)?)
+}
+
+/// To Prometheus a counter that appears with its first hundred events has not grown: no alert would
+/// be told of them. Those whose labels are known beforehand are there from the start.
+fn begin_at_zero() {
+    let plain = |metric: &&MetricInfo| {
+        matches!(metric.kind, MetricKind::Counter) && metric.labels.is_empty()
+    };
+    for metric in METRICS.iter().filter(plain) {
+        metrics::counter!(metric.name).increment(0);
+    }
+    for (name, label, value) in BURSTS {
+        metrics::counter!(name, label => value).increment(0);
+    }
 }
 
 fn describe_all() {
@@ -209,6 +230,19 @@ mod tests {
         count("0.00025", 2);
         count("10", 3);
         count("+Inf", 4);
+    }
+
+    #[test]
+    fn what_may_come_in_a_burst_is_counted_from_zero() {
+        let text = scraped(begin_at_zero);
+        for line in [
+            "switchboard_unread_drift_total 0\n",
+            "switchboard_presence_records_lost_total 0\n",
+            "switchboard_dead_letters_total{kind=\"queue\"} 0\n",
+            "switchboard_queued_events_total{result=\"dropped\"} 0\n",
+        ] {
+            assert!(text.contains(line), "{line} is missing in {text}");
+        }
     }
 
     #[test]
