@@ -16,7 +16,7 @@ const FOLDER = fileURLToPath(new URL("..", import.meta.url));
 const AT_ONCE = Number(process.env.SWITCHBOARD_E2E_AT_ONCE ?? availableParallelism());
 
 /** About clusters alone, or about neither. */
-const ONCE = ["kill-node", "forwarding", "degraded", "chaos", "unpublished", "documents", "dashboards", "alerts", "doctor", "tls", "traces", "haproxy"];
+const ONCE = ["kill-node", "forwarding", "degraded", "chaos", "unpublished", "documents", "dashboards", "alerts", "doctor", "tls", "traces", "haproxy", "upgrade"];
 
 /** These judge how soon a node answers while something is broken: they run after all others, and wait most of the time. */
 const QUIET = ["chaos", "degraded"];

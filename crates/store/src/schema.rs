@@ -35,7 +35,12 @@ pub enum SchemaState {
     /// what the release before them relies on (see `migrations/README.md`), so that during a
     /// rolling update the older binary may go on.
     Newer(Vec<String>),
+    /// A newer binary has applied these, and they took away what this one may need.
+    TooNew(Vec<String>),
 }
+
+/// What the description of a migration begins with that takes something away.
+const CONTRACTS: &str = "contract ";
 
 /// Applies all pending migrations under a lock that makes other processes wait; their names. To a newer
 /// schema nothing is done: the binary can use it, and this may be the way back from an upgrade.
@@ -94,16 +99,22 @@ pub async fn schema_state(url: &str) -> StoreResult<SchemaState> {
     if !missing.is_empty() {
         return Ok(SchemaState::Pending(missing));
     }
-    let unknown: Vec<String> = applied
+    let unknown = applied
         .iter()
-        .filter(|(version, _)| !migrator(backend).version_exists(**version))
-        .map(|(version, description)| name(*version, description))
-        .collect();
-    if unknown.is_empty() {
-        Ok(SchemaState::Fits)
+        .filter(|(version, _)| !migrator(backend).version_exists(**version));
+    let (contracts, expands): (Vec<_>, Vec<_>) =
+        unknown.partition(|(_, description)| description.starts_with(CONTRACTS));
+    let names = |some: Vec<(&i64, &String)>| -> Vec<String> {
+        let named = some.into_iter().map(|(version, what)| name(*version, what));
+        named.collect()
+    };
+    Ok(if !contracts.is_empty() {
+        SchemaState::TooNew(names(contracts))
+    } else if !expands.is_empty() {
+        SchemaState::Newer(names(expands))
     } else {
-        Ok(SchemaState::Newer(unknown))
-    }
+        SchemaState::Fits
+    })
 }
 
 fn migrator(backend: Backend) -> &'static Migrator {

@@ -1,6 +1,7 @@
 //! `switchboard migrate`.
 
 use anyhow::Context;
+use switchboard_store::SchemaState;
 
 use super::load;
 use crate::cli::Migrate;
@@ -20,6 +21,11 @@ pub(crate) fn run(options: &Migrate) -> Done {
             switchboard_store::migrate(url).await
         }
     }))?;
+    let look = async || switchboard_store::schema_state(url).await;
+    let state = runtime.block_on(connect::within(patience, "the database", look))?;
+    if let SchemaState::TooNew(contracts) = state {
+        return Err(connect::too_new(&contracts).into());
+    }
     let verb = if options.dry_run {
         "would apply"
     } else {

@@ -25,6 +25,14 @@ pub(super) async fn look(patient: &Patient<'_>, check: &str) -> Finding {
             ),
             "upgrade the binary on this host to the version that the others have",
         ),
+        SchemaState::TooNew(contracts) => Finding::fail(
+            check,
+            format!(
+                "too new for this binary, which does not start on it: {} took away what it needs",
+                contracts.join(", ")
+            ),
+            "upgrade the binary on this host to the version that the others have",
+        ),
     }
 }
 

@@ -77,22 +77,8 @@ pub(crate) async fn store(settings: &Settings) -> Result<Arc<dyn Store>, Failure
         if !applied.is_empty() {
             tracing::info!(?applied, "schema brought up to date");
         }
-    } else {
-        let look = async || switchboard_store::schema_state(url).await;
-        match within(patience, "the database", look).await? {
-            SchemaState::Fits => {}
-            SchemaState::Pending(missing) => {
-                let names = missing.join(", ");
-                let text = "the database's schema is older than this binary";
-                return Err(
-                    anyhow!("{text} (missing: {names}); run `switchboard migrate` first").into(),
-                );
-            }
-            SchemaState::Newer(unknown) => {
-                tracing::warn!(?unknown, "the database's schema is newer than this binary");
-            }
-        }
     }
+    fitting(patience, url).await?;
     within(patience, "the database", async || {
         let store = switchboard_store::open(Options {
             url: url.to_owned(),
@@ -104,6 +90,33 @@ pub(crate) async fn store(settings: &Settings) -> Result<Arc<dyn Store>, Failure
         Ok(store)
     })
     .await
+}
+
+/// Fails unless this binary can use the schema that the database has.
+async fn fitting(patience: Duration, url: &str) -> Result<(), Failure> {
+    let look = async || switchboard_store::schema_state(url).await;
+    match within(patience, "the database", look).await? {
+        SchemaState::Fits => Ok(()),
+        SchemaState::Pending(missing) => {
+            let names = missing.join(", ");
+            let text = "the database's schema is older than this binary";
+            Err(anyhow!("{text} (missing: {names}); run `switchboard migrate` first").into())
+        }
+        SchemaState::Newer(unknown) => {
+            tracing::warn!(?unknown, "the database's schema is newer than this binary");
+            Ok(())
+        }
+        SchemaState::TooNew(contracts) => Err(too_new(&contracts).into()),
+    }
+}
+
+/// Why a binary does nothing with a database.
+pub(crate) fn too_new(contracts: &[String]) -> anyhow::Error {
+    let names = contracts.join(", ");
+    anyhow!(
+        "the database's schema is too new for this binary: what it needs was taken away ({names}); \
+         run the release that knows these migrations, or a newer one"
+    )
 }
 
 /// Reads which tokens were revoked, before anybody may come with one.
