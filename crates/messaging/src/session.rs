@@ -18,11 +18,13 @@ pub struct Opening {
 impl Messaging {
     /// Where a session of this user begins.
     pub async fn open_session(&self, viewer: &Viewer) -> Result<Opening, ErrorObject> {
-        let heads = match self.rules.get().auto_join {
-            0 => Vec::new(),
-            most => self.store.heads_of(viewer, most).await?,
+        let heads = async {
+            Ok(match self.rules.get().auto_join {
+                0 => Vec::new(),
+                most => self.store.heads_of(viewer, most).await?,
+            })
         };
-        let total_unread = self.count_unread(viewer).await?;
+        let (heads, total_unread) = tokio::try_join!(heads, self.count_unread(viewer))?;
         Ok(Opening {
             heads,
             total_unread,
