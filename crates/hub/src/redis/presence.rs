@@ -1,5 +1,6 @@
 //! Presence: one script per change, one round trip for any number of questions.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -318,10 +319,6 @@ impl RedisHub {
         if users.is_empty() {
             return Ok(Vec::new());
         }
-        // Devices of a node that is not known to live may be what it left behind.
-        let (live, _) = self.others(Vec::new()).await?;
-        let now = self.identity.now();
-        let lives = |node: &str| node == now.as_str() || live.split(',').any(|one| one == node);
         let pipeline = self.link.client.pipeline();
         let asking = async {
             for user in users {
@@ -335,11 +332,40 @@ impl RedisHub {
         if answers.len() != users.len() {
             return Err(HubError("redis answered less than was asked".into()));
         }
-        let has_device = |fields: Vec<String>| {
+        // Devices of a node that does not live are what it left behind.
+        let owners = answers.iter().flatten().filter_map(|it| device_owner(it));
+        let live = self.living(owners).await?;
+        let has_device = |fields: &Vec<String>| {
             let mut nodes = fields.iter().filter_map(|field| device_owner(field));
-            nodes.any(lives)
+            nodes.any(|node| live.contains(node))
         };
-        Ok(answers.into_iter().map(has_device).collect())
+        Ok(answers.iter().map(has_device).collect())
+    }
+}
+
+impl RedisHub {
+    /// Those of these nodes that live, this one among them. One that came just now is not taken for
+    /// dead: of whom nothing is known, it is found out.
+    async fn living<'n>(
+        &self,
+        nodes: impl Iterator<Item = &'n str>,
+    ) -> HubResult<HashSet<&'n str>> {
+        let mut nodes: HashSet<&str> = nodes.collect();
+        let now = self.identity.now();
+        let among = |names: &str, node: &str| names.split(',').any(|one| one == node);
+        let (mut live, dead) = self.others(Vec::new()).await?;
+        let is_known =
+            |node: &&str| *node == now.as_str() || among(&live, node) || among(&dead, node);
+        let strangers: Vec<String> = nodes
+            .iter()
+            .filter(|node| !is_known(node))
+            .map(|node| (*node).to_owned())
+            .collect();
+        if !strangers.is_empty() {
+            (live, _) = self.others(strangers).await?;
+        }
+        nodes.retain(|node| *node == now.as_str() || among(&live, node));
+        Ok(nodes)
     }
 }
 

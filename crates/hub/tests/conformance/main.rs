@@ -111,6 +111,7 @@ conformance! {
         somebody_with_a_device_on_a_living_node_is_not_reaped,
         a_dead_nodes_devices_do_not_count_even_before_it_is_reaped,
         whoever_has_devices_on_a_dead_node_only_is_not_there,
+        whoever_is_on_a_node_that_came_just_now_is_there,
         a_user_whom_a_dead_node_was_to_settle_is_found,
         a_user_whom_a_dead_reaper_was_to_settle_is_found_again,
         a_node_that_was_taken_for_dead_gets_its_devices_back,

@@ -144,3 +144,15 @@ pub(crate) async fn whoever_has_devices_on_a_dead_node_only_is_not_there(cluster
     let there = a.hub.are_there(&acme(), &[alice(), bob()]).await.unwrap();
     assert_eq!(there, [false, true]);
 }
+
+pub(crate) async fn whoever_is_on_a_node_that_came_just_now_is_there(cluster: &impl Harness) {
+    let a = cluster.node("a").await;
+    a.change(&bob(), online("s1")).await;
+    // With this it has looked at who lives.
+    let there = a.hub.are_there(&acme(), &[alice(), bob()]).await.unwrap();
+    assert_eq!(there, [false, true]);
+    let b = cluster.node("b").await;
+    b.change(&alice(), online("s2")).await;
+    let there = a.hub.are_there(&acme(), &[alice(), bob()]).await.unwrap();
+    assert_eq!(there, [true, true]);
+}
