@@ -168,7 +168,7 @@ impl<A: Application> Future for Driver<A> {
                 continue;
             }
             let Some((_, farewell)) = this.session.ended() else {
-                this.session.flush_or_rest();
+                this.session.flush_or_enlist();
                 return Poll::Pending;
             };
             let said = this.poll_farewell(cx, farewell);

@@ -20,7 +20,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{lock, session::Session};
+use crate::{
+    lock,
+    session::{Due, Session},
+};
 
 /// Writes between two chances for other tasks, some 0.1 ms: a large room must not hold up others.
 const TURN: usize = 24;
@@ -81,7 +84,7 @@ impl Flusher {
                 continue;
             }
             for (count, session) in (1..).zip(turn.drain(..)) {
-                if let Some(rest) = session.flush_due() {
+                if let Due::Rest(rest) = session.flush_or_rest() {
                     resting.add(self.millis() + u64::from(rest), session);
                 }
                 if count % TURN == 0 {
@@ -125,7 +128,6 @@ struct Resting(BTreeMap<u64, Vec<Arc<Session>>>);
 
 impl Resting {
     fn add(&mut self, due: u64, session: Arc<Session>) {
-        session.rest();
         self.0.entry(due).or_default().push(session);
     }
 

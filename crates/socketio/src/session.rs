@@ -25,7 +25,7 @@ use crate::{
 use heartbeat::Heartbeat;
 use inbox::Inbox;
 pub(crate) use inbox::{Delivery, Inbound};
-pub(crate) use outgoing::{Class, Haste, Polled};
+pub(crate) use outgoing::{Class, Due, Haste, Polled};
 use outgoing::{Next, Outgoing};
 use writer::Writer;
 pub(crate) use writer::{Flushed, Stream};

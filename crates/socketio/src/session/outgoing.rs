@@ -249,11 +249,13 @@ impl Outgoing {
         Due::Rest(rest)
     }
 
-    /// The flusher looks after it when the peer has rested.
-    pub(super) fn rest(&mut self) {
-        if let Sink::Stream { scheduled, resting } = &mut self.sink {
+    /// [`due`](Self::due) for the flusher, which looks after it again when the peer has rested.
+    pub(super) fn due_or_rest(&mut self, now: u32, interval: u32) -> Due {
+        let due = self.due(now, interval);
+        if let (Due::Rest(_), Sink::Stream { scheduled, resting }) = (due, &mut self.sink) {
             (*scheduled, *resting) = (false, true);
         }
+        due
     }
 
     /// The peer has rested: the flusher looks after it now.

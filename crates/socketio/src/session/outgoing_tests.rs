@@ -181,3 +181,34 @@ fn does_not_count_what_answers_a_connect() {
     let next = outgoing.push(&[frame_of(67)], Class::Queued(Haste::Now), 1000);
     assert!(matches!(next, Err(SendError::Full)));
 }
+
+fn said_to_a_room(outgoing: &mut Outgoing) -> Next {
+    let class = Class::Queued(Haste::Rests);
+    outgoing.push(&[text(1)], class, 1000).unwrap()
+}
+
+#[test]
+fn what_is_urgent_is_not_left_to_the_end_of_a_rest() {
+    let mut outgoing = websocket();
+    outgoing.note_written(100);
+    assert!(matches!(said_to_a_room(&mut outgoing), Next::Flush));
+    assert_eq!(outgoing.due_or_rest(106, 10), Due::Rest(4));
+    // The flusher comes back by itself.
+    assert!(matches!(said_to_a_room(&mut outgoing), Next::Nothing));
+    let class = Class::Queued(Haste::Now);
+    let next = outgoing.push(&[text(1)], class, 1000).unwrap();
+    assert!(matches!(next, Next::Flush));
+    assert_eq!(outgoing.due(106, 10), Due::Write);
+}
+
+#[test]
+fn a_rest_ends_after_the_interval_also_when_the_clock_goes_round() {
+    let mut outgoing = websocket();
+    outgoing.note_written(u32::MAX - 2);
+    said_to_a_room(&mut outgoing);
+    assert_eq!(outgoing.due_or_rest(3, 10), Due::Rest(4));
+    outgoing.rested();
+    assert_eq!(outgoing.due(6, 10), Due::Rest(1));
+    assert_eq!(outgoing.due(7, 10), Due::Write);
+    assert_eq!(outgoing.due(7, 0), Due::Write);
+}

