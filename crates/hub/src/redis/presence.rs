@@ -341,9 +341,7 @@ impl RedisHub {
         };
         Ok(answers.iter().map(has_device).collect())
     }
-}
 
-impl RedisHub {
     /// Those of these nodes that live, this one among them. One that came just now is not taken for
     /// dead: of whom nothing is known, it is found out.
     async fn living<'n>(

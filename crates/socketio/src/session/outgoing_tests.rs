@@ -1,5 +1,8 @@
 use super::*;
 
+const QUEUED: Class = Class::Queued(Haste::Now);
+const VOLATILE: Class = Class::Volatile(Haste::Now);
+
 fn text(length: usize) -> Frame {
     Frame::text(&"x".repeat(length))
 }
@@ -21,104 +24,66 @@ fn websocket() -> Outgoing {
 #[test]
 fn takes_as_many_bytes_as_the_limit_and_not_one_more() {
     let mut outgoing = websocket();
-    assert!(
-        outgoing
-            .push(&[frame_of(600)], Class::Queued(Haste::Now), 1000)
-            .is_ok()
-    );
-    assert!(
-        outgoing
-            .push(&[frame_of(400)], Class::Queued(Haste::Now), 1000)
-            .is_ok()
-    );
+    assert!(outgoing.push(&[frame_of(600)], QUEUED, 1000).is_ok());
+    assert!(outgoing.push(&[frame_of(400)], QUEUED, 1000).is_ok());
     assert_eq!(outgoing.bytes(), 1000);
-    let one_more = outgoing.push(&[frame_of(67)], Class::Queued(Haste::Now), 1000);
+    let one_more = outgoing.push(&[frame_of(67)], QUEUED, 1000);
     assert!(matches!(one_more, Err(SendError::Full)));
 }
 
 #[test]
 fn takes_one_packet_larger_than_the_limit_when_nothing_else_waits() {
     let mut outgoing = websocket();
-    assert!(
-        outgoing
-            .push(&[text(5000)], Class::Queued(Haste::Now), 1000)
-            .is_ok()
-    );
-    let next = outgoing.push(&[frame_of(67)], Class::Queued(Haste::Now), 1000);
+    assert!(outgoing.push(&[text(5000)], QUEUED, 1000).is_ok());
+    let next = outgoing.push(&[frame_of(67)], QUEUED, 1000);
     assert!(matches!(next, Err(SendError::Full)));
 }
 
 #[test]
 fn skips_volatile_frames_from_half_of_the_limit_on() {
     let mut outgoing = websocket();
-    assert!(
-        outgoing
-            .push(&[frame_of(490)], Class::Queued(Haste::Now), 1000)
-            .is_ok()
-    );
-    assert!(
-        outgoing
-            .push(&[frame_of(67)], Class::Volatile(Haste::Now), 1000)
-            .is_ok()
-    );
-    let next = outgoing.push(&[frame_of(67)], Class::Volatile(Haste::Now), 1000);
+    assert!(outgoing.push(&[frame_of(490)], QUEUED, 1000).is_ok());
+    assert!(outgoing.push(&[frame_of(67)], VOLATILE, 1000).is_ok());
+    let next = outgoing.push(&[frame_of(67)], VOLATILE, 1000);
     assert!(matches!(next, Err(SendError::Full)));
-    assert!(
-        outgoing
-            .push(&[frame_of(400)], Class::Queued(Haste::Now), 1000)
-            .is_ok()
-    );
+    assert!(outgoing.push(&[frame_of(400)], QUEUED, 1000).is_ok());
 }
 
 #[test]
 fn counts_bytes_until_they_are_written() {
     let mut outgoing = websocket();
     let mut batch = VecDeque::new();
-    outgoing
-        .push(&[frame_of(900)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
+    outgoing.push(&[frame_of(900)], QUEUED, 1000).unwrap();
     assert!(outgoing.refill(0, &mut batch));
     assert!(outgoing.is_empty());
-    let early = outgoing.push(&[frame_of(200)], Class::Queued(Haste::Now), 1000);
+    let early = outgoing.push(&[frame_of(200)], QUEUED, 1000);
     assert!(matches!(early, Err(SendError::Full)));
     batch.clear();
     assert!(!outgoing.refill(900, &mut batch));
-    assert!(
-        outgoing
-            .push(&[frame_of(200)], Class::Queued(Haste::Now), 1000)
-            .is_ok()
-    );
+    assert!(outgoing.push(&[frame_of(200)], QUEUED, 1000).is_ok());
 }
 
 #[test]
 fn asks_for_one_flush_however_much_is_queued() {
     let mut outgoing = websocket();
-    let first = outgoing
-        .push(&[text(1)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
+    let first = outgoing.push(&[text(1)], QUEUED, 1000).unwrap();
     assert!(matches!(first, Next::Flush));
-    let second = outgoing
-        .push(&[text(1)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
+    let second = outgoing.push(&[text(1)], QUEUED, 1000).unwrap();
     assert!(matches!(second, Next::Nothing));
     let mut batch = VecDeque::new();
     assert!(outgoing.refill(0, &mut batch));
     batch.clear();
     assert!(!outgoing.refill(200, &mut batch));
-    let third = outgoing
-        .push(&[text(1)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
+    let third = outgoing.push(&[text(1)], QUEUED, 1000).unwrap();
     assert!(matches!(third, Next::Flush));
 }
 
 #[test]
 fn takes_nothing_after_its_last_words() {
     let mut outgoing = websocket();
-    outgoing
-        .push(&[text(1)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
+    outgoing.push(&[text(1)], QUEUED, 1000).unwrap();
     outgoing.close(Some(text(2)));
-    let after = outgoing.push(&[text(1)], Class::Queued(Haste::Now), 1000);
+    let after = outgoing.push(&[text(1)], QUEUED, 1000);
     assert!(matches!(after, Err(SendError::Closed)));
     let mut batch = VecDeque::new();
     outgoing.refill(0, &mut batch);
@@ -128,9 +93,7 @@ fn takes_nothing_after_its_last_words() {
 #[test]
 fn a_close_packet_is_the_answer_to_a_poll_of_its_own() {
     let mut outgoing = Outgoing::new(Transport::Polling);
-    outgoing
-        .push(&[text(1), text(2)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
+    outgoing.push(&[text(1), text(2)], QUEUED, 1000).unwrap();
     outgoing.close(Some(Frame::engine("1")));
     assert_eq!(outgoing.take_payload().len(), 2);
     assert_eq!(outgoing.bytes(), cost(&Frame::engine("1")));
@@ -143,9 +106,7 @@ fn a_close_packet_is_the_answer_to_a_poll_of_its_own() {
 #[test]
 fn what_only_ends_a_poll_goes_with_what_is_before_it() {
     let mut outgoing = Outgoing::new(Transport::Polling);
-    outgoing
-        .push(&[text(1)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
+    outgoing.push(&[text(1)], QUEUED, 1000).unwrap();
     outgoing.close(Some(Frame::engine("6")));
     assert_eq!(outgoing.take_payload().len(), 2);
 }
@@ -155,9 +116,7 @@ fn keeps_no_memory_of_a_long_queue() {
     let mut outgoing = websocket();
     let mut batch = VecDeque::new();
     for _ in 0..100 {
-        outgoing
-            .push(&[text(1)], Class::Queued(Haste::Now), 10_000)
-            .unwrap();
+        outgoing.push(&[text(1)], QUEUED, 10_000).unwrap();
     }
     outgoing.refill(0, &mut batch);
     batch.clear();
@@ -171,14 +130,12 @@ fn does_not_count_what_answers_a_connect() {
     outgoing
         .push(&[frame_of(5000)], Class::Opening, 1000)
         .unwrap();
-    outgoing
-        .push(&[frame_of(1000)], Class::Queued(Haste::Now), 1000)
-        .unwrap();
-    let next = outgoing.push(&[frame_of(67)], Class::Queued(Haste::Now), 1000);
+    outgoing.push(&[frame_of(1000)], QUEUED, 1000).unwrap();
+    let next = outgoing.push(&[frame_of(67)], QUEUED, 1000);
     assert!(matches!(next, Err(SendError::Full)));
     outgoing.count_written(5000);
     assert_eq!(outgoing.bytes(), 1000);
-    let next = outgoing.push(&[frame_of(67)], Class::Queued(Haste::Now), 1000);
+    let next = outgoing.push(&[frame_of(67)], QUEUED, 1000);
     assert!(matches!(next, Err(SendError::Full)));
 }
 
@@ -195,8 +152,7 @@ fn what_is_urgent_is_not_left_to_the_end_of_a_rest() {
     assert_eq!(outgoing.due_or_rest(106, 10), Due::Rest(4));
     // The flusher comes back by itself.
     assert!(matches!(said_to_a_room(&mut outgoing), Next::Nothing));
-    let class = Class::Queued(Haste::Now);
-    let next = outgoing.push(&[text(1)], class, 1000).unwrap();
+    let next = outgoing.push(&[text(1)], QUEUED, 1000).unwrap();
     assert!(matches!(next, Next::Flush));
     assert_eq!(outgoing.due(106, 10), Due::Write);
 }
