@@ -259,10 +259,7 @@ impl Door {
         record: &SessionRecord,
     ) -> Result<(BTreeSet<ConversationId>, Vec<Head>), ErrorObject> {
         let store = &self.messaging.store;
-        let heads = match self.messaging.rules.get().auto_join {
-            0 => Vec::new(),
-            most => store.heads_of(viewer, most).await?,
-        };
+        let heads = self.messaging.newest(viewer).await?;
         let own = heads.iter().map(|head| head.conversation);
         let mut rooms: BTreeSet<_> = own.filter(|id| !record.left.contains(id)).collect();
         let others: Vec<_> = record

@@ -18,16 +18,19 @@ pub struct Opening {
 impl Messaging {
     /// Where a session of this user begins.
     pub async fn open_session(&self, viewer: &Viewer) -> Result<Opening, ErrorObject> {
-        let heads = async {
-            Ok(match self.rules.get().auto_join {
-                0 => Vec::new(),
-                most => self.store.heads_of(viewer, most).await?,
-            })
-        };
-        let (heads, total_unread) = tokio::try_join!(heads, self.count_unread(viewer))?;
+        let (heads, total_unread) =
+            tokio::try_join!(self.newest(viewer), self.count_unread(viewer))?;
         Ok(Opening {
             heads,
             total_unread,
+        })
+    }
+
+    /// The user's conversations that a socket enters by itself, newest activity first.
+    pub async fn newest(&self, viewer: &Viewer) -> Result<Vec<Head>, ErrorObject> {
+        Ok(match self.rules.get().auto_join {
+            0 => Vec::new(),
+            most => self.store.heads_of(viewer, most).await?,
         })
     }
 
