@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-use super::Certificates;
+use super::{Certificates, answer};
 
 /// How long one command may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -131,19 +131,29 @@ impl Door {
     /// # Errors
     /// When it cannot be reached, does not answer within ten seconds, or answers with an error.
     pub async fn ask(&self, port: u16, command: &[&str]) -> Result<String> {
+        let asking = async {
+            match &self.tls {
+                None => answer::ask(port, self.password(), command).await,
+                Some(made) => self.ask_by_cli(made, port, command).await,
+            }
+        };
+        let answer = tokio::time::timeout(ANSWER_WITHIN, asking).await;
+        answer.context("no answer")?
+    }
+
+    /// Behind TLS. A process for each command is dear: a set-up is looked at hundreds of times until it
+    /// is as it should be.
+    async fn ask_by_cli(&self, made: &Certificates, port: u16, command: &[&str]) -> Result<String> {
         let mut cli = Command::new("redis-cli");
         cli.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-e"]);
-        if let Some(made) = &self.tls {
-            cli.arg("--tls").arg("--cacert").arg(made.ca_file());
-            cli.arg("--cert").arg(made.client_cert_file());
-            cli.arg("--key").arg(made.client_key_file());
-        }
+        cli.arg("--tls").arg("--cacert").arg(made.ca_file());
+        cli.arg("--cert").arg(made.client_cert_file());
+        cli.arg("--key").arg(made.client_key_file());
         if let Some(password) = &self.password {
             cli.env("REDISCLI_AUTH", password);
         }
         cli.args(command).stdin(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(ANSWER_WITHIN, cli.output());
-        let output = output.await.context("no answer")?;
+        let output = cli.output().await;
         let output = output.context("redis-cli is not installed; run scripts/setup.sh test")?;
         let answer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let complaint = String::from_utf8_lossy(&output.stderr);

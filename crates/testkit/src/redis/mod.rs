@@ -1,6 +1,7 @@
 //! Redis: the run's shared server, and private ones to break, in every shape that a deployment has:
 //! alone, behind Sentinel, as a Redis Cluster; each also with TLS and passwords.
 
+mod answer;
 mod certificates;
 mod cluster;
 mod door;
