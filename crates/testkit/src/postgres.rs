@@ -33,19 +33,63 @@ pub async fn fresh_database() -> TestDatabase {
         .unwrap_or_else(|error| panic!("could not create a test database: {error:#}"))
 }
 
+/// Creates a copy of the database called `original`, which `make` has made of an empty one. That is done
+/// once for all tests on the server in [`ENV`]: to copy is less work than to migrate. On a server that
+/// outlives the run it may be of an earlier `make`; it is for the caller to see that it fits.
+///
+/// # Panics
+/// Without a server.
+pub async fn copied_database(original: &str, make: impl AsyncFnOnce(&str)) -> TestDatabase {
+    let server = crate::server_url(ENV);
+    let copied = async {
+        make_original(&server, original, make).await?;
+        create_database_from(&server, original).await
+    };
+    let copied: Result<TestDatabase> = copied.await;
+    copied.unwrap_or_else(|error| panic!("could not copy a test database: {error:#}"))
+}
+
+/// Makes it unless somebody has. It gets its name when it is complete.
+async fn make_original(server: &str, name: &str, make: impl AsyncFnOnce(&str)) -> Result<()> {
+    let mut connection = PgConnection::connect(server).await?;
+    if !is_there(&mut connection, name).await? {
+        // Goes with the connection.
+        let lock = sqlx::query("SELECT pg_advisory_lock(hashtext($1))").bind(name);
+        lock.execute(&mut connection).await?;
+        if !is_there(&mut connection, name).await? {
+            let begun = create_database(server).await?;
+            make(&begun.url).await;
+            let (_, now) = address_and_name(&begun.url)?;
+            let rename = format!("ALTER DATABASE {now} RENAME TO {name}");
+            connection.execute(AssertSqlSafe(rename)).await?;
+        }
+    }
+    Ok(connection.close().await?)
+}
+
+async fn is_there(connection: &mut PgConnection, database: &str) -> Result<bool> {
+    let found = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)");
+    Ok(found.bind(database).fetch_one(connection).await?)
+}
+
 async fn create_database(server: &str) -> Result<TestDatabase> {
+    create_database_from(server, "template1").await
+}
+
+async fn create_database_from(server: &str, original: &str) -> Result<TestDatabase> {
+    let (address, _) = address_and_name(server)?;
     let name = crate::unique_name();
     let mut connection = PgConnection::connect(server).await?;
-    connection
-        .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .await?;
+    let create = format!("CREATE DATABASE {name} TEMPLATE {original}");
+    connection.execute(AssertSqlSafe(create)).await?;
     connection.close().await?;
-    let (address, _) = server
-        .rsplit_once('/')
-        .context("the server's URL names no database")?;
     Ok(TestDatabase {
         url: format!("{address}/{name}"),
     })
+}
+
+fn address_and_name(url: &str) -> Result<(&str, &str)> {
+    url.rsplit_once('/').context("the URL names no database")
 }
 
 /// A PostgreSQL server of one test run, in a temporary folder, stopped when this is dropped.
@@ -343,6 +387,28 @@ mod tests {
 
         let mut connection = PgConnection::connect(&other.url).await.unwrap();
         assert!(connection.execute("SELECT * FROM mine").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_as_the_original_was_made_and_belongs_to_one_test() {
+        let original = crate::unique_name();
+        let make = async |url: &str| {
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            let table = "CREATE TABLE made (id int)";
+            connection.execute(table).await.unwrap();
+        };
+        // Whoever comes second waits, and makes no other.
+        let copies = (0..8).map(|_| copied_database(&original, make));
+        let copies = futures_util::future::join_all(copies).await;
+        for copy in copies {
+            let mut connection = PgConnection::connect(&copy.url).await.unwrap();
+            let insert = connection.execute("INSERT INTO made VALUES (1)").await;
+            let count: i64 = sqlx::query_scalar("SELECT count(*) FROM made")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!((insert.unwrap().rows_affected(), count), (1, 1));
+        }
     }
 
     #[tokio::test]

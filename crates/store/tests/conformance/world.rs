@@ -30,7 +30,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn on_postgres() -> Self {
-        let database = switchboard_testkit::postgres::fresh_database().await;
+        let make = async |url: &str| drop(switchboard_store::migrate(url).await.unwrap());
+        let database = switchboard_testkit::postgres::copied_database("migrated", make).await;
         Self::at(database.url, None).await
     }
 
