@@ -114,6 +114,8 @@ fn settings(door: &Door, kind: Kind, port: u16) -> Vec<String> {
     let mut lines = door.settings(port);
     if kind == Kind::Data {
         lines.extend(["save \"\"".into(), "appendonly no".into()]);
+        // Else a primary waits five seconds for a second replica before it sends the first one its data.
+        lines.push("repl-diskless-sync-delay 0".into());
         lines.extend(door.settings_of_data());
     }
     lines

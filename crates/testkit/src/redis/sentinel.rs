@@ -44,6 +44,12 @@ impl PrivateSentinel {
         let port = primary.port();
         let of_primary = || Ok(vec![format!("replicaof 127.0.0.1 {port}")]);
         let replica = Instance::start(&door, Kind::Data, of_primary).await?;
+        // A sentinel that does not find it at once looks again after ten seconds.
+        until("the replica is not in sync", async || {
+            let replication = primary.ask(&["INFO", "replication"]).await?;
+            Ok(replication.contains("state=online").then_some(()))
+        })
+        .await?;
         let mut sentinels = Vec::new();
         for _ in 0..SENTINELS {
             let settings = || Ok(watch(&door, port));
