@@ -30,6 +30,8 @@ const RETRY_AFTER: (Duration, Duration) = (Duration::from_millis(100), Duration:
 /// How long a commit waits for a row that somebody else has locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locks {
+    /// Not at all, and nothing else is done that takes long: whatever needs more is held.
+    AtOnce,
     /// As long as another commit may take; then it goes on without that row.
     Brief,
     /// Not at all.
@@ -68,6 +70,8 @@ pub(crate) trait Commit: Send + Sync + 'static {
 
     /// What a commit is called in the metrics.
     const OPERATION: &'static str;
+    /// Whether [`Locks::AtOnce`] does most of it for less.
+    const HAS_SHORTCUT: bool = false;
 
     fn lane(item: &Self::Item) -> Self::Lane;
 
@@ -317,7 +321,13 @@ async fn write<C: Commit>(shared: Arc<Shared<C>>, tasks: TaskTracker) {
             Locks::Free
         };
         let begun = Instant::now();
-        let held = shared.commit(batch, locks).await;
+        let mut held = batch;
+        if C::HAS_SHORTCUT {
+            held = shared.commit(held, Locks::AtOnce).await;
+        }
+        if !held.is_empty() {
+            held = shared.commit(held, locks).await;
+        }
         shared.lock().took(begun.elapsed());
         for waiting in held {
             if let Some(row) = shared.asides.put(waiting) {

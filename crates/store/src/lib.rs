@@ -7,7 +7,7 @@
 //! `postgres` and `sqlite` hold what is particular to each.
 //!
 //! `seq` and `rev` have no gap because whoever wants the next one locks the conversation's row
-//! first, and reads whatever it decides on after that, in another statement. Sends are decided by
+//! first, and reads whatever it decides on after that, in another statement (`one_statement` says when one will do). Sends are decided by
 //! a pure function (`plan`) for a whole batch at once: while one batch commits, the next one
 //! gathers (`group_commit`; watermarks the same way in `marks`), so that a commit's `fsync` is shared and nothing waits on purpose.
 //! Organizations have turns (`FairQueue`), and a conversation that somebody else has locked holds
@@ -38,6 +38,7 @@ mod growth;
 mod guard;
 mod marks;
 mod messages;
+mod one_statement;
 mod plan;
 mod postgres;
 mod presence;

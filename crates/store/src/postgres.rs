@@ -189,6 +189,14 @@ pub(crate) async fn write(
     planned: &[Planned],
     heads: &[Head],
 ) -> Result<(), Failure> {
+    sqlx::query_with(WRITE, written(planned, heads)?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Messages and heads as parameters: `$1` to `$15`, and `$16` to `$20`.
+pub(crate) fn written(planned: &[Planned], heads: &[Head]) -> Result<PgArguments, sqlx::Error> {
     fn column<'p, P, T>(planned: &'p [P], of: impl Fn(&'p P) -> T) -> Vec<T> {
         planned.iter().map(of).collect()
     }
@@ -203,28 +211,29 @@ pub(crate) async fn write(
     let last_at = last_at
         .collect::<Result<Vec<_>, _>>()
         .map_err(unencodable)?;
-    sqlx::query(WRITE)
-        .bind(column(planned, |p| p.message.id.0))
-        .bind(column(planned, |p| p.organization.as_str()))
-        .bind(column(planned, |p| p.message.conversation_id.0))
-        .bind(column(planned, |p| p.message.seq))
-        .bind(column(planned, |p| p.message.rev))
-        .bind(column(planned, |p| p.message.sender_id.as_str()))
-        .bind(column(planned, |p| p.message.kind.as_str()))
-        .bind(column(planned, |p| p.message.content.as_str()))
-        .bind(column(planned, |p| p.message.reply_to.map(|id| id.0)))
-        .bind(column(planned, |p| p.message.thread_root_id.map(|id| id.0)))
-        .bind(column(planned, |p| Json(&p.message.metadata)))
-        .bind(column(planned, |p| p.message.client_message_id.as_deref()))
-        .bind(created_at)
-        .bind(column(planned, |p| p.socket.as_deref()))
-        .bind(column(planned, |p| vector(&p.message)))
-        .bind(column(heads, |h| h.conversation.0))
-        .bind(column(heads, |h| h.last_seq))
-        .bind(column(heads, |h| h.rev))
-        .bind(column(heads, |h| h.message_count))
-        .bind(last_at)
-        .execute(connection)
-        .await?;
-    Ok(())
+    let mut written = PgArguments::default();
+    let bind = || {
+        written.add(column(planned, |p| p.message.id.0))?;
+        written.add(column(planned, |p| p.organization.as_str()))?;
+        written.add(column(planned, |p| p.message.conversation_id.0))?;
+        written.add(column(planned, |p| p.message.seq))?;
+        written.add(column(planned, |p| p.message.rev))?;
+        written.add(column(planned, |p| p.message.sender_id.as_str()))?;
+        written.add(column(planned, |p| p.message.kind.as_str()))?;
+        written.add(column(planned, |p| p.message.content.as_str()))?;
+        written.add(column(planned, |p| p.message.reply_to.map(|id| id.0)))?;
+        written.add(column(planned, |p| p.message.thread_root_id.map(|id| id.0)))?;
+        written.add(column(planned, |p| Json(&p.message.metadata)))?;
+        written.add(column(planned, |p| p.message.client_message_id.as_deref()))?;
+        written.add(created_at)?;
+        written.add(column(planned, |p| p.socket.as_deref()))?;
+        written.add(column(planned, |p| vector(&p.message)))?;
+        written.add(column(heads, |h| h.conversation.0))?;
+        written.add(column(heads, |h| h.last_seq))?;
+        written.add(column(heads, |h| h.rev))?;
+        written.add(column(heads, |h| h.message_count))?;
+        written.add(last_at)
+    };
+    bind().map_err(sqlx::Error::Encode)?;
+    Ok(written)
 }

@@ -89,6 +89,39 @@ impl Commit for Recorder {
     }
 }
 
+/// Stores with a shortcut what is even.
+struct Shortcut(Recorder);
+
+#[async_trait]
+impl Commit for Shortcut {
+    type Item = u32;
+    type Output = u32;
+    type Lane = u32;
+    type Row = u32;
+
+    const OPERATION: &'static str = "commit";
+    const HAS_SHORTCUT: bool = true;
+
+    fn lane(item: &u32) -> u32 {
+        Recorder::lane(item)
+    }
+
+    fn row(item: &u32) -> u32 {
+        Recorder::row(item)
+    }
+
+    async fn commit(&self, items: &[u32], locks: Locks) -> StoreResult<Vec<Fate<u32>>> {
+        if locks != Locks::AtOnce {
+            return self.0.commit(items, locks).await;
+        }
+        let fate = |item: &u32| match item % 2 {
+            0 => Fate::Done(Ok(item + 1)),
+            _ => Fate::Held,
+        };
+        Ok(items.iter().map(fate).collect())
+    }
+}
+
 const LONG: Duration = Duration::from_mins(1);
 
 type Answers = Vec<tokio::task::JoinHandle<StoreResult<u32>>>;
@@ -142,6 +175,16 @@ async fn what_arrives_during_a_commit_shares_the_next_one() {
         assert_eq!(answer.await.unwrap().unwrap(), item * 10);
     }
     assert_eq!(recorder.batches(), [vec![0], vec![1, 2, 3]]);
+}
+
+#[tokio::test]
+async fn what_a_shortcut_leaves_is_committed_in_full() {
+    let shortcut = Arc::new(Shortcut(Recorder::new(2)));
+    let group = GroupCommit::start(Arc::clone(&shortcut), LONG, 2);
+    let answers = futures_util::future::join_all((2..6).map(|item| group.submit(item))).await;
+    let answers: Vec<u32> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers, [3, 30, 5, 50]);
+    assert_eq!(shortcut.0.batches(), [[3, 5]]);
 }
 
 #[tokio::test]
