@@ -7,9 +7,10 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{FromRow, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use crate::failure::Failure;
+use crate::pool::{Lent, Pool};
 use crate::values::Arg;
 use crate::{postgres, sqlite};
 
@@ -44,7 +45,7 @@ impl<T> Fetched for T where
 /// Connections to one of the two.
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
-    Postgres(PgPool),
+    Postgres(Pool),
     Sqlite {
         /// One connection: SQLite takes one writer at a time anyway, and queueing here is fair.
         writer: SqlitePool,
@@ -56,7 +57,7 @@ impl Database {
     /// A connection to read from.
     pub(crate) async fn read(&self) -> Result<Session, sqlx::Error> {
         Ok(match self {
-            Self::Postgres(pool) => Session::Postgres(Held::Connection(pool.acquire().await?)),
+            Self::Postgres(pool) => Session::Postgres(pool.lend().await?),
             Self::Sqlite { readers, .. } => {
                 Session::Sqlite(Held::Connection(readers.acquire().await?))
             }
@@ -77,14 +78,7 @@ impl Database {
     /// others have committed before each statement (READ COMMITTED), so what is read after taking
     /// a lock is the newest state.
     pub(crate) async fn transaction(&self) -> Result<Session, sqlx::Error> {
-        Ok(match self {
-            Self::Postgres(pool) => Session::Postgres(Held::Transaction(pool.begin().await?)),
-            // Taking the write lock at once: a transaction that begins as a reader cannot wait
-            // for it later.
-            Self::Sqlite { writer, .. } => Session::Sqlite(Held::Transaction(
-                writer.begin_with("begin immediate").await?,
-            )),
-        })
+        self.transaction_with(None).await
     }
 
     /// A [`transaction`](Self::transaction) that fails when it waits for a lock for longer than
@@ -93,12 +87,18 @@ impl Database {
         &self,
         patience: Option<Duration>,
     ) -> Result<Session, sqlx::Error> {
-        match (self, patience) {
-            (Self::Postgres(pool), Some(patience)) => Ok(Session::Postgres(Held::Transaction(
-                postgres::begin(pool, patience).await?,
-            ))),
-            _ => self.transaction().await,
-        }
+        Ok(match self {
+            Self::Postgres(pool) => {
+                let mut lent = pool.lend().await?;
+                lent.begin(patience).await?;
+                Session::Postgres(lent)
+            }
+            // Taking the write lock at once: a transaction that begins as a reader cannot wait
+            // for it later.
+            Self::Sqlite { writer, .. } => Session::Sqlite(Held::Transaction(
+                writer.begin_with("begin immediate").await?,
+            )),
+        })
     }
 
     /// Waits for running statements and closes all connections.
@@ -113,17 +113,17 @@ impl Database {
     }
 }
 
-/// A connection, with or without a transaction around what it does.
+/// A connection to SQLite, with or without a transaction around what it does.
 #[derive(Debug)]
-pub(crate) enum Held<D: sqlx::Database> {
-    Connection(PoolConnection<D>),
-    Transaction(Transaction<'static, D>),
+pub(crate) enum Held {
+    Connection(PoolConnection<Sqlite>),
+    Transaction(Transaction<'static, Sqlite>),
 }
 
-impl<D: sqlx::Database> Deref for Held<D> {
-    type Target = D::Connection;
+impl Deref for Held {
+    type Target = SqliteConnection;
 
-    fn deref(&self) -> &D::Connection {
+    fn deref(&self) -> &SqliteConnection {
         match self {
             Self::Connection(connection) => connection,
             Self::Transaction(transaction) => transaction,
@@ -131,8 +131,8 @@ impl<D: sqlx::Database> Deref for Held<D> {
     }
 }
 
-impl<D: sqlx::Database> DerefMut for Held<D> {
-    fn deref_mut(&mut self) -> &mut D::Connection {
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self {
             Self::Connection(connection) => connection,
             Self::Transaction(transaction) => transaction,
@@ -142,8 +142,8 @@ impl<D: sqlx::Database> DerefMut for Held<D> {
 
 /// A conversation with the database.
 pub(crate) enum Session {
-    Postgres(Held<Postgres>),
-    Sqlite(Held<Sqlite>),
+    Postgres(Lent),
+    Sqlite(Held),
 }
 
 impl Session {
@@ -154,11 +154,13 @@ impl Session {
         args: Vec<Arg>,
     ) -> Result<Vec<T>, Failure> {
         let rows = match self {
-            Self::Postgres(held) => {
+            Self::Postgres(lent) => {
                 let args = postgres::bind(args)?;
-                sqlx::query_as_with(statement.postgres, args)
-                    .fetch_all(&mut **held)
-                    .await?
+                let rows = sqlx::query_as_with(statement.postgres, args)
+                    .fetch_all(lent.asks()?)
+                    .await?;
+                lent.answered();
+                rows
             }
             Self::Sqlite(held) => {
                 let args = sqlite::bind(args)?;
@@ -177,11 +179,13 @@ impl Session {
         args: Vec<Arg>,
     ) -> Result<Option<T>, Failure> {
         let row = match self {
-            Self::Postgres(held) => {
+            Self::Postgres(lent) => {
                 let args = postgres::bind(args)?;
-                sqlx::query_as_with(statement.postgres, args)
-                    .fetch_optional(&mut **held)
-                    .await?
+                let row = sqlx::query_as_with(statement.postgres, args)
+                    .fetch_optional(lent.asks()?)
+                    .await?;
+                lent.answered();
+                row
             }
             Self::Sqlite(held) => {
                 let args = sqlite::bind(args)?;
@@ -200,12 +204,13 @@ impl Session {
         args: Vec<Arg>,
     ) -> Result<u64, Failure> {
         Ok(match self {
-            Self::Postgres(held) => {
+            Self::Postgres(lent) => {
                 let args = postgres::bind(args)?;
-                sqlx::query_with(statement.postgres, args)
-                    .execute(&mut **held)
-                    .await?
-                    .rows_affected()
+                let done = sqlx::query_with(statement.postgres, args)
+                    .execute(lent.asks()?)
+                    .await?;
+                lent.answered();
+                done.rows_affected()
             }
             Self::Sqlite(held) => {
                 let args = sqlite::bind(args)?;
@@ -217,12 +222,13 @@ impl Session {
         })
     }
 
-    /// Makes what was written durable and visible.
+    /// Makes what was written durable and visible; where every statement commits by itself there is
+    /// nothing to do.
     pub(crate) async fn commit(self) -> Result<(), Failure> {
         match self {
-            Self::Postgres(Held::Transaction(transaction)) => transaction.commit().await?,
+            Self::Postgres(mut lent) => lent.commit().await?,
             Self::Sqlite(Held::Transaction(transaction)) => transaction.commit().await?,
-            _ => {}
+            Self::Sqlite(Held::Connection(_)) => {}
         }
         Ok(())
     }

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+
+use crate::pool::Pool;
 
 /// `plan_cache_mode` of each connection.
 pub(crate) const PLANS: &str = "force_generic_plan";
@@ -41,7 +43,7 @@ impl Stored {
 }
 
 /// Has plans made anew as messages become more, until they are many or `stop`.
-pub(crate) async fn watch(pool: PgPool, stored: Stored, stop: CancellationToken) {
+pub(crate) async fn watch(pool: Pool, stored: Stored, stop: CancellationToken) {
     let watching = async {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,13 +64,18 @@ pub(crate) async fn watch(pool: PgPool, stored: Stored, stop: CancellationToken)
 }
 
 /// Whether the tables are still small.
-async fn plan_anew(pool: &PgPool) -> Result<bool, sqlx::Error> {
+async fn plan_anew(pool: &Pool) -> Result<bool, sqlx::Error> {
     let size = "select pg_relation_size('messages')";
-    let size: i64 = sqlx::query_scalar(size).fetch_one(pool).await?;
+    let mut lent = pool.lend().await?;
+    let size: i64 = sqlx::query_scalar(size).fetch_one(lent.asks()?).await?;
+    lent.answered();
     if size >= LARGE {
         return Ok(false);
     }
     let analyze = format!("analyze {}", TABLES.join(", "));
-    sqlx::query(AssertSqlSafe(analyze)).execute(pool).await?;
+    sqlx::query(AssertSqlSafe(analyze))
+        .execute(lent.asks()?)
+        .await?;
+    lent.answered();
     Ok(true)
 }

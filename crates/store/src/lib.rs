@@ -40,6 +40,7 @@ mod marks;
 mod messages;
 mod one_statement;
 mod plan;
+mod pool;
 mod postgres;
 mod presence;
 mod prober;
@@ -106,7 +107,7 @@ pub async fn open(options: Options) -> StoreResult<Arc<dyn Store>> {
     let store = match Backend::of(&options.url)? {
         Backend::Postgres => {
             let database = database::Database::Postgres(postgres::open(&options)?);
-            let circuit = Circuit::new("postgres", postgres::ACQUIRE_TIMEOUT.min(deadline));
+            let circuit = Circuit::new("postgres", pool::ACQUIRE_TIMEOUT.min(deadline));
             store::SqlStore::new(database, (deadline, asides), Some(circuit))
         }
         // It is in this process: it does not go away.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use sqlx::{FromRow, PgConnection};
+use sqlx::FromRow;
 use switchboard_messaging::store::{Advance, Advanced, ReceiptKind, StoreResult};
 use switchboard_protocol::{ConversationId, OrganizationId};
 
@@ -12,6 +12,7 @@ use crate::database::{Database, Session};
 use crate::failure::Failure;
 use crate::group_commit::{Commit, Fate, Locks};
 use crate::guard::Guard;
+use crate::pool::Lent;
 use crate::receipts::{self, MarksRow, member_count};
 use crate::retry::retried;
 use crate::rows::unread_count;
@@ -122,7 +123,7 @@ const TOGETHER: &str = concat!(
 );
 
 async fn in_one_statement(
-    connection: &mut PgConnection,
+    lent: &mut Lent,
     items: &[(usize, &Advance)],
 ) -> Result<HashMap<usize, Advanced>, Failure> {
     fn column<'i, T>(items: &'i [(usize, &Advance)], of: impl Fn(&'i Advance) -> T) -> Vec<T> {
@@ -141,8 +142,9 @@ async fn in_one_statement(
         .bind(column(items, |item| item.up_to_seq))
         .bind(at)
         .bind(column(items, |item| item.kind == ReceiptKind::Read))
-        .fetch_all(connection)
+        .fetch_all(lent.asks()?)
         .await?;
+    lent.answered();
     let moved = |row: MovedRow| (row.n as usize, row.marks.advanced(true));
     Ok(rows.into_iter().map(moved).collect())
 }

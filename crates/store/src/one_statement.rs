@@ -4,26 +4,27 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::FromRow;
 use switchboard_messaging::store::{Appended, NewMessage};
 use switchboard_protocol::{ConversationId, Message, MessageType, Role};
 
 use crate::failure::Failure;
 use crate::group_commit::Fate;
 use crate::plan::{Fact, Head, Outcome, Planned, plan};
+use crate::pool::Lent;
 use crate::postgres;
 use crate::values::Id;
 
 /// Stores all of a conversation's items, or holds them.
 pub(crate) async fn append(
-    connection: &mut PgConnection,
+    lent: &mut Lent,
     items: &[NewMessage],
 ) -> Result<Vec<Fate<Appended>>, Failure> {
     let simple = Simple::of(items);
     if simple.inserts.is_empty() {
         return Ok(items.iter().map(|_| Fate::Held).collect());
     }
-    let bases = store(connection, &simple).await?;
+    let bases = store(lent, &simple).await?;
     let fates: Vec<_> = simple.messages(&bases).into_iter().map(fate).collect();
     let stored = fates.iter().filter(|fate| !matches!(fate, Fate::Held));
     let stored = stored.count() as u64;
@@ -177,11 +178,12 @@ struct BaseRow {
 }
 
 /// Where the conversations stood whose messages were stored.
-async fn store(connection: &mut PgConnection, simple: &Simple) -> Result<Bases, Failure> {
+async fn store(lent: &mut Lent, simple: &Simple) -> Result<Bases, Failure> {
     let written = postgres::written(&simple.inserts, &simple.moves)?;
     let rows: Vec<BaseRow> = sqlx::query_as_with(STORE, written)
-        .fetch_all(connection)
+        .fetch_all(lent.asks()?)
         .await?;
+    lent.answered();
     let base = |row: BaseRow| (ConversationId(row.id.0), (row.last_seq, row.rev));
     Ok(rows.into_iter().map(base).collect())
 }

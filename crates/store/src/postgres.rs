@@ -1,30 +1,20 @@
 //! What is particular to PostgreSQL.
 
 use std::str::FromStr;
-use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
+use sqlx::Arguments;
+use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::types::Json;
-use sqlx::{
-    Arguments, AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction,
-};
 use switchboard_messaging::store::{NewMessage, StoreError, StoreResult};
 
 use crate::Options;
-use crate::failure::Failure;
+use crate::failure::{Failure, judge};
 use crate::plan::{Head, Planned};
+use crate::pool::{Lent, Pool};
 use crate::rows::FactRow;
 use crate::search::vector;
 use crate::values::{Arg, moment};
 
-/// How long a call may wait for a connection.
-pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a connection that somebody gave back may take to say that it is ready again. The pool
-/// itself would wait for ever, with a place of the pool taken.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
-/// A connection that nobody used for this long is asked whether it is still there before it is used: no
-/// database goes away and comes back faster.
-const ASKED_WHEN_IDLE_FOR: Duration = Duration::from_millis(100);
 /// How long a node that was frozen in the middle of a transaction may keep others from a
 /// conversation.
 const IDLE_IN_TRANSACTION: &str = "10s";
@@ -36,52 +26,15 @@ pub(crate) fn connect_options(url: &str) -> StoreResult<PgConnectOptions> {
         .map_err(|_| StoreError::Internal("the database URL cannot be read".to_owned()))
 }
 
-/// A pool that connects when it is first asked: a node can start before its database.
-pub(crate) fn open(options: &Options) -> StoreResult<PgPool> {
+/// The connections of a node.
+pub(crate) fn open(options: &Options) -> StoreResult<Pool> {
     let timeout = options.statement_timeout.as_millis().to_string();
     let connect = connect_options(&options.url)?.options([
         ("statement_timeout", timeout.as_str()),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
         ("plan_cache_mode", crate::growth::PLANS),
     ]);
-    Ok(PgPoolOptions::new()
-        .max_connections(options.max_connections.max(1))
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // The pool would ask before every use: as many round trips as there are statements.
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                let is_fresh = meta.idle_for < ASKED_WHEN_IDLE_FOR;
-                if is_fresh {
-                    Ok(true)
-                } else {
-                    is_ready(connection).await
-                }
-            })
-        })
-        .after_release(|connection, _| Box::pin(is_ready(connection)))
-        .connect_lazy_with(connect))
-}
-
-/// Whether a connection that was not used for a while, or was given back, perhaps in the middle of a
-/// statement, may be used. After an error it is closed without a goodbye.
-async fn is_ready(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    tokio::time::timeout(RELEASE_TIMEOUT, connection.ping())
-        .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-        .map(|()| true)
-}
-
-/// A transaction in which a lock is waited for no longer than this. Said together with `begin`, it
-/// costs no round trip.
-pub(crate) async fn begin(
-    pool: &PgPool,
-    patience: Duration,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    // Zero would be for ever.
-    let millis = patience.as_millis().max(1);
-    let begin = format!("begin; set local lock_timeout = {millis}");
-    pool.begin_with(AssertSqlSafe(begin)).await
+    Pool::new(connect, options.max_connections as usize).map_err(|error| judge(&error))
 }
 
 /// The parameters as PostgreSQL takes them.
@@ -131,10 +84,7 @@ left join lateral (
 order by i.n";
 
 /// What the rules need to know of each item, in the items' order.
-pub(crate) async fn facts(
-    connection: &mut PgConnection,
-    items: &[NewMessage],
-) -> Result<Vec<FactRow>, Failure> {
+pub(crate) async fn facts(lent: &mut Lent, items: &[NewMessage]) -> Result<Vec<FactRow>, Failure> {
     let of = |text: fn(&NewMessage) -> &str| -> Vec<&str> { items.iter().map(text).collect() };
     let rows = sqlx::query_as(FACTS)
         .bind(
@@ -157,8 +107,9 @@ pub(crate) async fn facts(
                 .map(|item| item.reply_to.map(|id| id.0))
                 .collect::<Vec<_>>(),
         )
-        .fetch_all(connection)
+        .fetch_all(lent.asks()?)
         .await?;
+    lent.answered();
     Ok(rows)
 }
 
@@ -185,13 +136,14 @@ from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::
 
 /// Inserts all of these messages, and moves the heads of their conversations, with one statement.
 pub(crate) async fn write(
-    connection: &mut PgConnection,
+    lent: &mut Lent,
     planned: &[Planned],
     heads: &[Head],
 ) -> Result<(), Failure> {
     sqlx::query_with(WRITE, written(planned, heads)?)
-        .execute(connection)
+        .execute(lent.asks()?)
         .await?;
+    lent.answered();
     Ok(())
 }
 

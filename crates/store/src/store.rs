@@ -68,6 +68,7 @@ impl SqlStore {
         let stored = Stored::default();
         if let Database::Postgres(pool) = &database {
             prober.spawn(growth::watch(pool.clone(), stored.clone(), stop.clone()));
+            prober.spawn(pool.clone().tidy(stop.clone()));
         }
         prober.close();
         let appender = Arc::new(Appender {

@@ -136,11 +136,13 @@ mod on_a_server {
     use std::time::Duration;
 
     use sqlx::{AssertSqlSafe, Connection, PgConnection};
-    use switchboard_messaging::store::StoreError;
+    use switchboard_messaging::store::{Refusal, StoreError};
     use switchboard_protocol::ConversationId;
     use switchboard_store::Options;
 
     use super::{World, send_many, stored};
+    use crate::altering::removing;
+    use crate::world::refusal;
 
     #[tokio::test]
     async fn what_was_acked_while_connections_were_cut_is_what_is_stored() {
@@ -276,5 +278,37 @@ mod on_a_server {
         let is_told = matches!(error, StoreError::Unavailable(_) | StoreError::Busy { .. });
         assert!(is_told, "{error}");
         store.append(world.text("ann", to, "hello")).await.unwrap();
+    }
+
+    /// To compare a status with `active` takes half a second here: between the moment that a statement
+    /// sees and its lock.
+    const SLOW: &str = "\
+        create schema slow; \
+        create function slow.eq(a text, b text) returns bool language plpgsql volatile as $$ begin \
+          if b operator(pg_catalog.=) 'active' then perform pg_sleep(0.5); end if; \
+          return a operator(pg_catalog.=) b; \
+        end $$; \
+        create operator slow.= (leftarg = text, rightarg = text, function = slow.eq)";
+
+    #[tokio::test]
+    async fn what_changes_before_a_statement_has_its_lock_counts() {
+        let world = World::on_postgres().await;
+        let to = world.group("ann", &["ben"]).await;
+        world.sql(SLOW).await;
+        let slow = switchboard_store::open(Options {
+            url: format!("{}?options[search_path]=slow,pg_catalog,public", world.url),
+            max_connections: 2,
+            statement_timeout: Duration::from_secs(20),
+        });
+        let slow = slow.await.unwrap();
+        let removal = async {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            world.alter("ann", to, removing(&["ben"])).await
+        };
+        let late = slow.append(world.text("ben", to, "too late"));
+        let (late, removed) = tokio::join!(late, removal);
+        assert_eq!((refusal(late), removed.rev), (Refusal::NotMember, 2));
+        let sent = slow.append(world.text("ann", to, "in time")).await.unwrap();
+        assert_eq!((sent.message.seq, sent.message.rev), (1, 3));
     }
 }
