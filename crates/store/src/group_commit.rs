@@ -4,6 +4,7 @@
 
 mod asides;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -267,7 +268,13 @@ impl<C: Commit> Shared<C> {
 
     async fn one_by_one(&self, items: &[C::Item], locks: Locks) -> Vec<Fate<C::Output>> {
         let mut fates = Vec::with_capacity(items.len());
+        let mut held = HashSet::new();
         for item in items {
+            // Whoever comes after one that is held must not come before it.
+            if held.contains(&C::row(item)) {
+                fates.push(Fate::Held);
+                continue;
+            }
             let fate = match self.once(std::slice::from_ref(item), locks).await {
                 Ok(mut fates) => fates.pop().unwrap_or_else(|| {
                     let why = "no answer to an item".to_owned();
@@ -282,6 +289,9 @@ impl<C: Commit> Shared<C> {
                 let error = error.clone();
                 fates.resize_with(items.len(), || Fate::Done(Err(error.clone())));
                 return fates;
+            }
+            if matches!(fate, Fate::Held) {
+                held.insert(C::row(item));
             }
             fates.push(fate);
         }

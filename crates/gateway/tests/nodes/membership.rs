@@ -340,3 +340,28 @@ async fn who_was_removed_before_the_hub_is_back_is_not_told_of_the_conversation(
     bob.hears_nothing_of("message:new", Duration::from_millis(200))
         .await;
 }
+
+#[tokio::test]
+async fn who_begins_the_same_conversation_before_being_told_of_it_is_told_all_the_same() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    let hub = &cluster.node(1).hub;
+    hub.treat(|event| match event.enters {
+        Some(_) => Fate::Held,
+        None => Fate::Arrives,
+    });
+    let with = |user: &str| json!({ "kind": "direct", "participantIds": [user] });
+    let made = alice.ok("conversation:create", with("bob")).await;
+    let found = bob.ok("conversation:create", with("alice")).await;
+    assert_eq!(found["created"], false);
+    assert_eq!(found["conversation"]["id"], made["conversation"]["id"]);
+    hub.release().await;
+    let created = bob.wait_for("conversation:created").await;
+    assert_eq!(
+        created.payload()["conversation"]["id"],
+        made["conversation"]["id"]
+    );
+    let later = Duration::from_millis(200);
+    bob.hears_nothing_of("conversation:created", later).await;
+}

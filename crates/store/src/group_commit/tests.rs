@@ -19,6 +19,8 @@ struct Recorder {
     outage_alone: Option<u32>,
     /// Rows that somebody else has locked.
     locked: watch::Sender<HashSet<u32>>,
+    /// Its row is locked when it is first alone in its batch.
+    held_once: Mutex<Option<u32>>,
 }
 
 /// An organization has ten thousand items, each its own row but those of a number below ten.
@@ -34,6 +36,7 @@ impl Recorder {
             outage: None,
             outage_alone: None,
             locked: watch::Sender::default(),
+            held_once: Mutex::default(),
         }
     }
 
@@ -67,6 +70,12 @@ impl Commit for Recorder {
             locked.wait_for(|locked| free(locked)).await.unwrap();
         }
         self.permits.acquire().await.unwrap().forget();
+        let mut held_once = self.held_once.lock().unwrap();
+        if held_once.is_some() && items == [held_once.unwrap()] {
+            *held_once = None;
+            return Ok(vec![Fate::Held]);
+        }
+        drop(held_once);
         let locked = self.locked.borrow().clone();
         let is_held = |item: &u32| locked.contains(&Self::row(item));
         let mine: Vec<u32> = items.iter().copied().filter(|n| !is_held(n)).collect();
@@ -185,6 +194,23 @@ async fn what_a_shortcut_leaves_is_committed_in_full() {
     let answers: Vec<u32> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(answers, [3, 30, 5, 50]);
     assert_eq!(shortcut.0.batches(), [[3, 5]]);
+}
+
+#[tokio::test]
+async fn who_comes_after_one_that_is_held_stays_behind_it() {
+    let recorder = Recorder {
+        poison: Some(11),
+        held_once: Mutex::new(Some(1)),
+        ..Recorder::new(100)
+    };
+    let (group, recorder) = group(recorder);
+    let answers = futures_util::future::join_all([1, 11, 21].map(|item| group.submit(item))).await;
+    assert_eq!(answers[0].as_ref().unwrap(), &10);
+    assert!(answers[1].is_err());
+    assert_eq!(answers[2].as_ref().unwrap(), &210);
+    let mut stored = recorder.batches();
+    stored.retain(|batch| !batch.contains(&11));
+    assert_eq!(stored, [[1], [21]]);
 }
 
 #[tokio::test]

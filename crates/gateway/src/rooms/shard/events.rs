@@ -121,20 +121,27 @@ impl Shard {
             return;
         }
         let sockets = self.outlet.sockets_in(&room_name(&event.channel));
-        // What could not be published was told on this node at once, and comes again later.
-        let is_in = |id: &SocketId| room.is_some_and(|room| room.members.contains(id));
-        let inside: Vec<_> = sockets.iter().map(Socket::id).filter(is_in).collect();
+        let room = self.rooms.get_mut(&channel);
+        let told_before = room.map_or_else(Vec::new, |room| std::mem::take(&mut room.told_before));
+        let mut told = Vec::new();
         for socket in &sockets {
             let entry = Entry::after(channel.clone(), socket.clone(), enters.rev);
             if enters.told_there {
                 self.enter(entry);
-            } else if !inside.contains(&socket.id())
+            } else if !told_before.contains(&socket.id())
                 && event.except.as_deref() != Some(socket.id().as_str())
             {
                 // The one that caused it enters with its ack.
                 let packets = shared(&self.outlet.dialects, socket, event, &packet);
                 self.enter(entry.announced_by(packets));
+                told.push(socket.id());
             }
+        }
+        // What could not be published is told on this node at once, and comes again later.
+        if event.position.is_none()
+            && let Some(room) = self.rooms.get_mut(&channel)
+        {
+            room.told_before = told;
         }
         if enters.told_there {
             self.note_membership(&channel, &sockets, Membership::Began(enters.rev));
