@@ -12,9 +12,30 @@
 -- Returns for each change status, '1' if there is a custom status, custom status, last seen or '', '1' if
 -- others see a difference, number of devices, the user's choice or ''; or 'strangers' and nodes of which the
 -- caller is to find out whether they live, with nothing changed.
-local SHARED, FIRST, EACH = 4, 2, 7
+local SHARED, FIRST, EACH, MOST = 4, 2, 7, 1000
 local ttl = ARGV[1]
+-- Shared keys that were written to: their TTL begins anew once, at the end.
+local touched = {}
 local strength = { offline = 0, away = 1, online = 2, busy = 3 }
+
+-- Fields of a hash, with as few calls as Lua's stack allows.
+local function write(hash, writes)
+  local set, gone = {}, {}
+  for field, value in pairs(writes) do
+    if value then
+      set[#set + 1] = field
+      set[#set + 1] = value
+    else
+      gone[#gone + 1] = field
+    end
+  end
+  for from = 1, #set, MOST do
+    redis.call('HSET', hash, unpack(set, from, math.min(from + MOST - 1, #set)))
+  end
+  for from = 1, #gone, MOST do
+    redis.call('HDEL', hash, unpack(gone, from, math.min(from + MOST - 1, #gone)))
+  end
+end
 
 local function apply(hash, index, op, node, user, at, live, dead, more)
   local fate = {}
@@ -41,8 +62,10 @@ local function apply(hash, index, op, node, user, at, live, dead, more)
   if #strangers > 0 then
     return { 'strangers', unpack(strangers) }
   end
+  -- What is written to the hash at the end: a value, or false for what is gone.
+  local writes = {}
   for _, field in ipairs(stale) do
-    redis.call('HDEL', hash, field)
+    writes[field] = false
   end
 
   local own = 'd:' .. node .. '/'
@@ -64,11 +87,11 @@ local function apply(hash, index, op, node, user, at, live, dead, more)
   local before_it = tally()
   local function put(socket, status)
     devices[own .. socket] = status
-    redis.call('HSET', hash, own .. socket, status)
+    writes[own .. socket] = status
   end
   local function drop(field)
     devices[field] = nil
-    redis.call('HDEL', hash, field)
+    writes[field] = false
   end
 
   local custom_before = state.custom
@@ -90,17 +113,17 @@ local function apply(hash, index, op, node, user, at, live, dead, more)
   elseif op == 'choose' then
     if more[1] == '' then
       state.choice = nil
-      redis.call('HDEL', hash, 'choice')
+      writes.choice = false
     else
       state.choice = more[1]
-      redis.call('HSET', hash, 'choice', more[1])
+      writes.choice = more[1]
     end
     if more[2] == 'clear' then
       state.custom = nil
-      redis.call('HDEL', hash, 'custom')
+      writes.custom = false
     elseif more[2] == 'set' then
       state.custom = more[3]
-      redis.call('HSET', hash, 'custom', more[3])
+      writes.custom = more[3]
     end
   end
 
@@ -125,21 +148,22 @@ local function apply(hash, index, op, node, user, at, live, dead, more)
     changed = false
   end
   if before ~= after then
-    redis.call('HSET', hash, 'announced', after)
+    writes.announced = after
   end
   if before ~= after or (not settles and after ~= 'offline') then
     -- Idleness is told of later than it began, and clocks differ.
     if not state.seen or tonumber(state.seen) < tonumber(at) then
       state.seen = at
-      redis.call('HSET', hash, 'seen', at)
+      writes.seen = at
     end
   end
+  write(hash, writes)
   redis.call('PEXPIRE', hash, ttl)
 
   for i, status in ipairs({ 'online', 'away', 'busy' }) do
     if status == after then
       redis.call('ZADD', KEYS[i], 0, user)
-      redis.call('PEXPIRE', KEYS[i], ttl)
+      touched[KEYS[i]] = true
     else
       redis.call('ZREM', KEYS[i], user)
     end
@@ -148,7 +172,7 @@ local function apply(hash, index, op, node, user, at, live, dead, more)
   local function count(prefix, owner, difference)
     if difference ~= 0 then
       redis.call('HINCRBY', KEYS[4], prefix .. owner, difference)
-      redis.call('PEXPIRE', KEYS[4], ttl)
+      touched[KEYS[4]] = true
     end
   end
   for owner in pairs(fate) do
@@ -160,7 +184,7 @@ local function apply(hash, index, op, node, user, at, live, dead, more)
   -- A node answers for the users of its devices, and for those whom it is yet to settle.
   if own_total > 0 or (total == 0 and not settles and (op == 'gone' or op == 'sync')) then
     redis.call('SADD', index, user)
-    redis.call('PEXPIRE', index, ttl)
+    touched[index] = true
   elseif total > 0 or settles then
     redis.call('SREM', index, user)
   end
@@ -179,5 +203,8 @@ for i = 1, (#KEYS - SHARED) / 2 do
   answers[i] = apply(KEYS[SHARED + 2 * i - 1], KEYS[SHARED + 2 * i], ARGV[at], ARGV[at + 1], ARGV[at + 2],
     ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], more)
   at = at + EACH + count
+end
+for key in pairs(touched) do
+  redis.call('PEXPIRE', key, ttl)
 end
 return answers

@@ -59,7 +59,11 @@ impl RedisHub {
             }
         }
         self.bury(node).await?;
-        tracing::info!(node, users = left.len(), "reaped a dead node");
+        tracing::info!(
+            node,
+            users = left.len(),
+            "took over from a node that stopped or died"
+        );
         Ok(())
     }
 

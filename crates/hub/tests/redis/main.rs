@@ -243,6 +243,26 @@ async fn devices_are_told_of_again_when_redis_forgot_them() {
     assert_eq!(a.status_of(&alice()).await, PresenceStatus::Online);
 }
 
+/// More than Lua can hand over to one command.
+#[tokio::test]
+async fn however_many_devices_a_user_has_all_are_told_of_again() {
+    let redis = PrivateRedis::start().await;
+    let a = Node::connect(&redis.url(), "sb", "a").await;
+    redis.pause();
+    for n in 0..4_500 {
+        a.change(online(&format!("s{n}"))).await.unwrap();
+    }
+    redis.resume();
+    a.until_it_answers().await;
+    a.renew().await;
+    let socket = "s7".into();
+    let gone = PresenceChange::Gone { socket };
+    let at = Timestamp::from_millis(1);
+    let (acme, alice) = (acme(), alice());
+    let going = a.hub.presence_change(&acme, &alice, gone, at);
+    assert_eq!(going.await.unwrap().devices, 4_499);
+}
+
 #[tokio::test]
 async fn what_redis_did_not_hear_is_made_good_with_the_next_lease() {
     let redis = PrivateRedis::start().await;
