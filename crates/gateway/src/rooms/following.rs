@@ -37,8 +37,6 @@ pub(super) struct Following {
     pub(super) repairing: bool,
     /// What is known of its messages, once a dialect that is told of receipts has a socket in it.
     pub(super) posts: Option<Box<Posts>>,
-    /// Those who were told of the conversation here before it could be published.
-    pub(super) told_before: Vec<SocketId>,
     /// Since when nobody is in it or on the way in.
     pub(super) empty_since: Option<Instant>,
 }
@@ -94,7 +92,6 @@ impl Following {
             repairing: false,
             held: 0,
             posts: None,
-            told_before: Vec::new(),
             empty_since: None,
         }
     }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use switchboard_messaging::Messaging;
 use switchboard_messaging::hub::{BusEvent, Channel, Position};
-use switchboard_protocol::OrganizationId;
+use switchboard_protocol::{ConversationId, OrganizationId};
 use switchboard_socketio::{Packet, Socket, SocketId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -76,6 +76,8 @@ pub(super) struct Shard {
     entering: HashMap<SocketId, usize>,
     /// Rooms to be subscribed together when the inbox is empty.
     to_open: Vec<Channel>,
+    /// The sockets of a user who were told of a conversation here before it could be published.
+    told_before: HashMap<(Channel, ConversationId), Vec<SocketId>>,
     jobs: JoinSet<Done>,
     /// Counts newcomers.
     newcomers: u64,
@@ -105,6 +107,7 @@ impl Shard {
             by_socket: HashMap::new(),
             entering: HashMap::new(),
             to_open: Vec::new(),
+            told_before: HashMap::new(),
             jobs: JoinSet::new(),
             newcomers: 0,
             place: Place::default(),

@@ -298,20 +298,24 @@ async fn who_could_not_be_told_of_a_new_conversation_is_told_when_the_hub_is_bac
     let cluster = Cluster::of(2).await;
     let node = cluster.node(1);
     let alice = node.connect("alice").await;
-    let mut here = node.connect("bob").await;
+    let (mut here, mut carol) = (node.connect("bob").await, node.connect("carol").await);
     let mut there = cluster.node(2).connect("bob").await;
     node.hub.fail(&[Op::Publish]);
-    let conversation = alice.group(&["bob"]).await;
-    assert_eq!(
-        here.wait_for("conversation:created").await.payload()["conversation"]["id"],
-        conversation.as_str()
-    );
+    let conversation = alice.group(&["bob", "carol"]).await;
+    for one in [&mut here, &mut carol] {
+        let created = one.wait_for("conversation:created").await;
+        let id = &created.payload()["conversation"]["id"];
+        assert_eq!(id, conversation.as_str());
+    }
+    // Once more in vain.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     node.hub.mend();
     // Not once more where it was known at once.
     let again = Duration::from_millis(2_200);
-    let (created, ()) = tokio::join!(
+    let (created, (), ()) = tokio::join!(
         there.wait_for("conversation:created"),
-        here.hears_nothing_of("conversation:created", again)
+        here.hears_nothing_of("conversation:created", again),
+        carol.hears_nothing_of("conversation:created", again)
     );
     assert_eq!(
         created.payload()["conversation"]["id"],

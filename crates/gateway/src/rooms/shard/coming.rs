@@ -261,6 +261,8 @@ impl Shard {
     }
 
     pub(super) fn closed(&mut self, channel: Channel) {
+        self.told_before
+            .retain(|(_, of), _| channel.room != Room::Conversation(*of));
         let Some(mut room) = self.rooms.remove(&channel) else {
             return;
         };

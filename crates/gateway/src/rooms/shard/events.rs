@@ -121,14 +121,13 @@ impl Shard {
             return;
         }
         let sockets = self.outlet.sockets_in(&room_name(&event.channel));
-        let room = self.rooms.get_mut(&channel);
-        let told_before = room.map_or_else(Vec::new, |room| std::mem::take(&mut room.told_before));
-        let mut told = Vec::new();
+        let whose = (event.channel.clone(), enters.conversation);
+        let mut told = self.told_before.remove(&whose).unwrap_or_default();
         for socket in &sockets {
             let entry = Entry::after(channel.clone(), socket.clone(), enters.rev);
             if enters.told_there {
                 self.enter(entry);
-            } else if !told_before.contains(&socket.id())
+            } else if !told.contains(&socket.id())
                 && event.except.as_deref() != Some(socket.id().as_str())
             {
                 // The one that caused it enters with its ack.
@@ -137,11 +136,9 @@ impl Shard {
                 told.push(socket.id());
             }
         }
-        // What could not be published is told on this node at once, and comes again later.
-        if event.position.is_none()
-            && let Some(room) = self.rooms.get_mut(&channel)
-        {
-            room.told_before = told;
+        // What could not be published is told on this node at once, and comes again, until it can be.
+        if event.position.is_none() && self.rooms.contains_key(&channel) {
+            self.told_before.insert(whose, told);
         }
         if enters.told_there {
             self.note_membership(&channel, &sockets, Membership::Began(enters.rev));
