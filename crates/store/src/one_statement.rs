@@ -28,8 +28,10 @@ pub(crate) async fn append(
     let fates: Vec<_> = simple.messages(&bases).into_iter().map(fate).collect();
     let stored = fates.iter().filter(|fate| !matches!(fate, Fate::Held));
     let stored = stored.count() as u64;
-    metrics::histogram!("switchboard_store_batch_size").record(stored as f64);
-    metrics::counter!("switchboard_messages_stored_total").increment(stored);
+    if stored > 0 {
+        metrics::histogram!("switchboard_store_batch_size").record(stored as f64);
+        metrics::counter!("switchboard_messages_stored_total").increment(stored);
+    }
     Ok(fates)
 }
 
