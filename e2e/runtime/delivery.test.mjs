@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { CELLS, cellsWith, cellStories, numbers, runtimeStories } from "../support/stock-clients.mjs";
 
 /** Milliseconds: what the server answers is there before, also when sixteen of these tests begin at once. */
-const ACK_TIMEOUT = 500;
+const ACK_TIMEOUT = 1_000;
 
 cellStories("acks that do not come", { cells: cellsWith({ client: "c4" }) }, (story, cell) => {
   story("an event that nobody answers runs into its timeout, and the next does not", async (stage) => {

@@ -37,7 +37,7 @@ const WAITING = [
   "dialects",
   "security",
 ];
-const WAITING_AT_ONCE = 3;
+const WAITING_AT_ONCE = 2;
 
 /** What takes longest is begun first, so that it is not what is waited for in the end. */
 const LONGEST = [...WAITING, "playground", "payloads", "contract/every-event", "many-senders"];

@@ -1,6 +1,7 @@
 //! `monitoring:metrics`, `monitoring:events` and `monitoring:stats`: the cluster for operators. Figures
 //! are of the whole cluster; what names users or addresses is of the operator's own organization.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use switchboard_protocol::ErrorObject;
@@ -43,17 +44,25 @@ pub(crate) async fn events(
     input: calls::MonitoringEvents,
 ) -> Result<Outcome, ErrorObject> {
     let limit = usize::try_from(input.limit).unwrap_or(usize::MAX);
-    // Those of one kind may be far apart.
-    let looked_at = if input.kind.is_some() {
-        CONNECTION_EVENTS
-    } else {
-        limit
-    };
     let organization = &caller.viewer().organization;
-    let mut events = app.hub.connection_events(organization, looked_at).await?;
-    events.retain(|event| input.kind.is_none_or(|kind| event.kind == kind));
-    events.truncate(limit);
+    let events = app
+        .hub
+        .connection_events(organization, CONNECTION_EVENTS)
+        .await?;
+    let events = newest(events, input.kind, limit);
     Outcome::of(&MonitoringEvents { events })
+}
+
+/// The newest of a kind, newest first: nodes note what happens a little later, some at a time.
+fn newest(
+    mut events: Vec<ConnectionEvent>,
+    kind: Option<ConnectionEventType>,
+    limit: usize,
+) -> Vec<ConnectionEvent> {
+    events.retain(|event| kind.is_none_or(|kind| event.kind == kind));
+    events.sort_by_key(|event| Reverse(event.at));
+    events.truncate(limit);
+    events
 }
 
 pub(crate) async fn stats(app: &Messaging, caller: &Caller) -> Result<Outcome, ErrorObject> {
@@ -149,6 +158,25 @@ mod tests {
             user_agent: "none".into(),
             reason: None,
         }
+    }
+
+    #[test]
+    fn the_newest_come_first_whenever_a_node_noted_them() {
+        let at = |millis: i64, kind| ConnectionEvent {
+            at: Timestamp::from_millis(millis),
+            ..event(kind, "here")
+        };
+        let (came, went) = (
+            ConnectionEventType::Connected,
+            ConnectionEventType::Disconnected,
+        );
+        let noted = vec![at(2, came), at(4, went), at(1, came), at(3, came)];
+        let times = |kind, limit| -> Vec<i64> {
+            let newest = newest(noted.clone(), kind, limit);
+            newest.iter().map(|event| event.at.as_millis()).collect()
+        };
+        assert_eq!(times(None, 3), [4, 3, 2]);
+        assert_eq!(times(Some(came), 2), [3, 2]);
     }
 
     #[test]
