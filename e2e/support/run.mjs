@@ -21,26 +21,11 @@ const ONCE = ["kill-node", "forwarding", "degraded", "chaos", "unpublished", "do
 /** These judge how soon a node answers while something is broken: they run after all others, and wait most of the time. */
 const QUIET = ["chaos", "degraded"];
 
-/** These wait most of the time, for alerts, leases, graces and tokens that end: they run beside the others. */
-const WAITING = [
-  "alerts",
-  "kill-node",
-  "presence",
-  "traces",
-  "tls",
-  "contract/presence",
-  "monitoring",
-  "dashboards",
-  "contract/typing",
-  "contract/access",
-  "lifecycle",
-  "dialects",
-  "security",
-];
-const WAITING_AT_ONCE = 2;
+/** These wait most of the time, a minute and more: they run beside the others, one after the other. */
+const WAITING = ["dashboards", "alerts", "kill-node"];
 
 /** What takes longest is begun first, so that it is not what is waited for in the end. */
-const LONGEST = [...WAITING, "playground", "payloads", "contract/every-event", "many-senders"];
+const LONGEST = ["playground", "payloads", "contract/every-event", "presence", "contract/presence"];
 
 const running = new Set();
 // Told to end and not killed, so that each ends what it has started.
@@ -96,7 +81,7 @@ try {
   const does = (job) => passes(job, env);
   const named = (names) => all.filter(({ file }) => names.includes(file));
   const others = all.filter(({ file }) => ![...QUIET, ...WAITING].includes(file));
-  const beside = await Promise.all([inLanes(AT_ONCE, others, does), inLanes(WAITING_AT_ONCE, named(WAITING), does)]);
+  const beside = await Promise.all([inLanes(AT_ONCE, others, does), inLanes(1, named(WAITING), does)]);
   failed.push(...beside.flat(), ...(await inLanes(QUIET.length, named(QUIET), does)));
   if (playground) playground.failed = failed.some(({ file }) => file === "playground");
 } finally {
