@@ -94,12 +94,9 @@ async fn at_once(
     database: &Database,
     items: &[NewMessage],
 ) -> Result<Vec<Fate<Appended>>, Failure> {
-    if let Database::Sqlite { .. } = database {
-        return append(database, items, None).await;
-    }
-    match database.write().await? {
-        Session::Postgres(mut held) => one_statement::append(&mut held, items).await,
-        Session::Sqlite(_) => Err(nonsense("a connection to another database")),
+    match database {
+        Database::Postgres(pool) => one_statement::append(&mut pool.lend().await?, items).await,
+        Database::Sqlite { .. } => append(database, items, None).await,
     }
 }
 
