@@ -5,8 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{
-    Manager, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType,
-    Timeouts,
+    Manager, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult,
 };
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
@@ -88,12 +87,6 @@ impl Pool {
             .max_size(most.max(1))
             // Those that are not needed are found by their idleness.
             .queue_mode(QueueMode::Lifo)
-            .runtime(deadpool::Runtime::Tokio1)
-            .timeouts(Timeouts {
-                wait: Some(ACQUIRE_TIMEOUT),
-                create: Some(ACQUIRE_TIMEOUT),
-                recycle: Some(SETTLE_TIMEOUT),
-            })
             .build()
             .map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let borrowers = TaskTracker::new();
@@ -103,8 +96,9 @@ impl Pool {
     /// One for the caller alone.
     pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
         let token = self.borrowers.token();
-        let got = tokio::time::timeout(ACQUIRE_TIMEOUT, self.inner.get()).await;
-        let got = got.unwrap_or(Err(PoolError::Timeout(TimeoutType::Wait)));
+        // For all of it: a place, and a connection that is made or asked.
+        let getting = tokio::time::timeout(ACQUIRE_TIMEOUT, self.inner.get()).await;
+        let got = getting.map_err(|_| sqlx::Error::PoolTimedOut)?;
         let object = got.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Closed => sqlx::Error::PoolClosed,

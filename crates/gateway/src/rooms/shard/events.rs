@@ -137,7 +137,7 @@ impl Shard {
             }
         }
         // What could not be published is told on this node at once, and comes again, until it can be.
-        if event.position.is_none() && self.rooms.contains_key(&channel) {
+        if event.position.is_none() && !told.is_empty() {
             self.told_before.insert(whose, told);
         }
         if enters.told_there {
