@@ -64,6 +64,21 @@ stories("recovery", {}, (story) => {
     });
   }
 
+  story("who was away is told how much is unread of what was missed", async (scene) => {
+    const bob = await behindBalancer(scene, "bob", 0);
+    const alice = await scene.connect("alice", { node: OTHER });
+    const { id: conversationId } = await scene.group(alice, ["bob"]);
+    await bob.client.next("conversation:created");
+    const came = await away(scene, bob, OTHER, async () => {
+      await send(alice, conversationId, "one");
+      await send(alice, conversationId, "two");
+      // Whoever was there has been told by then.
+      await pause(1_000);
+    });
+    assert.deepEqual([came.recovered, came.session.unread.total], [true, 2]);
+    assert.deepEqual(await bob.client.next("unread:count"), { conversationId, unreadCount: 2, total: 2 });
+  });
+
   story("own messages do not come back, and a conversation that began meanwhile does", async (scene) => {
     const bob = await behindBalancer(scene, "bob", 0);
     const alice = await scene.connect("alice", { node: OTHER });

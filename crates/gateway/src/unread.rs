@@ -17,8 +17,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use switchboard_messaging::Messaging;
-use switchboard_messaging::hub::{BusEvent, Room};
+use switchboard_messaging::hub::{BusEvent, Channel, Room};
 use switchboard_protocol::{ConversationId, OrganizationId, UserId};
+use switchboard_socketio::Socket;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,7 @@ struct Noted {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Touched {
     everybody: Everybody,
-    /// Those who read, and the socket that has their ack.
+    /// Those whose own have, by reading or because they missed it, and the socket that has their ack.
     readers: HashMap<UserId, Option<String>>,
 }
 
@@ -80,6 +81,22 @@ impl Touched {
             Everybody::No => false,
             Everybody::But(one) => one != user,
             Everybody::Yes => true,
+        }
+    }
+
+    /// Joins what could not be told with what has changed since.
+    fn join(&mut self, earlier: Touched) {
+        self.everybody = match (std::mem::take(&mut self.everybody), earlier.everybody) {
+            (one, Everybody::No) | (Everybody::No, one) => one,
+            (Everybody::But(one), Everybody::But(other)) if one == other => Everybody::But(one),
+            _ => Everybody::Yes,
+        };
+        for (reader, socket) in earlier.readers {
+            let known = self.readers.entry(reader).or_insert_with(|| socket.clone());
+            if *known != socket {
+                // What the one does not have yet came by the other.
+                *known = None;
+            }
         }
     }
 
@@ -145,14 +162,37 @@ impl Unread {
             },
             _ => return,
         };
+        self.touch(&event.channel.organization, conversation, touch);
+    }
+
+    /// A socket was given what others of a room had heard before: what those were told of then, it was
+    /// not.
+    pub(crate) fn caught_up(&self, channel: &Channel, socket: &Socket) {
+        let Room::Conversation(conversation) = channel.room else {
+            return;
+        };
+        if let Some(user) = counts::user(socket) {
+            let touch = |touched: &mut Touched| drop(touched.readers.insert(user, None));
+            self.touch(&channel.organization, conversation, touch);
+        }
+    }
+
+    /// What could not be told is told later, with what changes until then.
+    fn again(&self, organization: &OrganizationId, untold: Changed) {
+        for (conversation, earlier) in untold {
+            self.touch(organization, conversation, |touched| touched.join(earlier));
+        }
+    }
+
+    fn touch(
+        &self,
+        organization: &OrganizationId,
+        conversation: ConversationId,
+        touch: impl FnOnce(&mut Touched),
+    ) {
         let mut changed = self.changed();
-        let of_organization = changed.entry(event.channel.organization.clone());
-        touch(
-            of_organization
-                .or_default()
-                .entry(conversation)
-                .or_default(),
-        );
+        let of_organization = changed.entry(organization.clone()).or_default();
+        touch(of_organization.entry(conversation).or_default());
         drop(changed);
         self.0.wake.notify_one();
     }
@@ -274,7 +314,8 @@ impl Counting {
     async fn tell_changed(&self, changed: HashMap<OrganizationId, Changed>) {
         let changed = futures_util::stream::iter(changed);
         let telling = changed.map(|(organization, changed)| async move {
-            self.tell(&organization, &changed).await;
+            let untold = self.tell(&organization, changed).await;
+            self.outlet.unread.again(&organization, untold);
         });
         telling.buffer_unordered(AT_ONCE).collect::<()>().await;
     }

@@ -22,22 +22,30 @@ const TOLD_AT_ONCE: usize = 200;
 type Pair = (UserId, ConversationId);
 
 impl Counting {
-    /// Tells the users of an organization who have a socket here what has changed for them.
-    pub(super) async fn tell(&self, organization: &OrganizationId, changed: &Changed) {
-        let pairs: Vec<Pair> = self.concerned(organization, changed).into_iter().collect();
+    /// Tells the users of an organization who have a socket here what has changed for them; returns what
+    /// could not be told.
+    pub(super) async fn tell(&self, organization: &OrganizationId, changed: Changed) -> Changed {
+        let pairs: Vec<Pair> = self.concerned(organization, &changed).into_iter().collect();
         let mut counts = HashMap::new();
         for some in pairs.chunks(PAIRS) {
             match self.messaging.store.unread_of(organization, some).await {
                 Ok(found) => counts.extend(by_pair(found)),
-                // It can be asked for, and comes with the next change.
-                Err(error) => return tracing::debug!(%error, "unread messages not counted"),
+                Err(error) => {
+                    tracing::debug!(%error, "unread messages not counted");
+                    return changed;
+                }
             }
         }
         let totals = self.totals(organization, &pairs, &counts).await;
+        let mut untold = Changed::default();
         let tell = pairs.iter().filter_map(|pair| {
             // Who is no member any more has nothing unread there.
             let count = counts.get(pair).map_or(0, |one| one.count);
-            let total = *totals.get(&pair.0)?;
+            let Some(total) = totals.get(&pair.0).copied() else {
+                let touched = untold.entry(pair.1).or_default();
+                touched.readers.insert(pair.0.clone(), None);
+                return None;
+            };
             let except = changed
                 .get(&pair.1)
                 .and_then(|touched| touched.except(&pair.0));
@@ -49,6 +57,7 @@ impl Counting {
         for some in tell.chunks(TOLD_AT_ONCE) {
             self.rooms.tell_all(organization, some.to_vec()).await;
         }
+        untold
     }
 
     /// Whose counts have changed, of those who have a socket here.

@@ -122,6 +122,50 @@ async fn without_the_hub_counts_come_from_the_store() {
 }
 
 #[tokio::test]
+async fn what_was_said_while_a_room_was_being_opened_is_counted_too() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    // Node 2 hears of the conversation, and has not looked yet where it stands.
+    let opening = cluster.node(2).store.gate("before heads");
+    let conversation = alice.group(&["bob"]).await;
+    opening.reached().await;
+    alice.say(&conversation, "hello").await;
+    opening.open();
+    bob.wait_for("message:new").await;
+    assert_eq!(count(&mut bob).await, (conversation, 1, 1));
+    bob.hears_nothing_of("unread:count", A_WHILE).await;
+}
+
+#[tokio::test]
+async fn counts_that_the_store_could_not_tell_come_when_it_can() {
+    let cluster = Cluster::of(2).await;
+    let alice = cluster.node(1).connect("alice").await;
+    let conversation = alice.group(&["bob"]).await;
+    let mut bob = cluster.node(2).connect("bob").await;
+    for method in ["unread_of", "all_unread_of"] {
+        let node = cluster.node(2);
+        if method == "all_unread_of" {
+            // Then it is the store that the total comes from.
+            node.hub.fail(&[crate::support::Op::Unread]);
+        }
+        let before = node.store.calls(method);
+        node.store.break_down(Some(method));
+        let said = alice.say(&conversation, method).await;
+        while node.store.calls(method) < before + 2 {
+            bob.hears_nothing_of("unread:count", A_WHILE / 10).await;
+        }
+        node.store.break_down(None);
+        let unread = said["seq"].as_i64().unwrap();
+        assert_eq!(
+            count(&mut bob).await,
+            (conversation.clone(), unread, unread)
+        );
+    }
+    bob.hears_nothing_of("unread:count", A_WHILE).await;
+}
+
+#[tokio::test]
 async fn what_is_noted_wrong_is_found_repaired_and_told() {
     let counters = Counters::default();
     let _recording = metrics::set_default_local_recorder(&counters);

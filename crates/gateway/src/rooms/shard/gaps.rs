@@ -163,6 +163,7 @@ impl Shard {
         for (_, packet) in tail.iter().filter(|(rev, _)| *rev > up_to) {
             let _ = entry.socket.emit(packet);
         }
+        self.outlet.unread.caught_up(channel, &entry.socket);
         self.admit_all(channel, vec![entry]);
     }
 }

@@ -185,6 +185,10 @@ impl Shard {
         };
         let restored = who.socket.restore(recovery);
         restored.map_err(|_| ResumptionFailed)?;
+        let missed: HashSet<&Channel> = events.iter().map(|event| &event.channel).collect();
+        for channel in missed {
+            self.outlet.unread.caught_up(channel, &who.socket);
+        }
         for channel in rooms {
             self.note(channel, who.id);
             if let Some(room) = self.rooms.get_mut(channel) {
