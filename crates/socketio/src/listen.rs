@@ -10,6 +10,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -20,7 +24,7 @@ use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpListener, TcpStream},
     time::Sleep,
 };
@@ -87,14 +91,16 @@ pub async fn serve(
                 continue;
             }
         };
+        let more = MoreFollows::default();
         let stream = Stream {
             tcp,
+            more: more.clone(),
             write_stall: options.write_stall,
             stalled: None,
             _place: place,
         };
         let (router, stop) = (router.clone(), stop.clone());
-        let (peer, header_read) = (Peer { addr }, options.header_read);
+        let (peer, header_read) = ((Peer { addr }, more), options.header_read);
         if let Some(tls) = &options.tls {
             let secured = tls.shake(stream, header_read, addr);
             connections.spawn(serve_secured(secured, peer, router, header_read, stop));
@@ -111,7 +117,7 @@ pub async fn serve(
 /// Serves a connection when its handshake is done.
 async fn serve_secured(
     secured: impl Future<Output = Option<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>> + Send,
-    peer: Peer,
+    peer: (Peer, MoreFollows),
     router: Router,
     header_read: Duration,
     stop: CancellationToken,
@@ -126,7 +132,7 @@ async fn serve_secured(
 /// Not an `async fn`: its future would hold the connection twice, and the arguments too.
 fn serve_one(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: Peer,
+    (peer, more): (Peer, MoreFollows),
     router: Router,
     header_read: Duration,
     stop: CancellationToken,
@@ -134,6 +140,7 @@ fn serve_one(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(more.clone());
         // A router is always ready.
         router.clone().call(request)
     });
@@ -206,10 +213,26 @@ impl Peer {
     }
 }
 
+/// Says of what is written next to a connection that more follows at once. The system may keep it back
+/// until then (`MSG_MORE`), for 200 ms at most: both are one packet, which wakes the peer once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MoreFollows(Arc<AtomicBool>);
+
+impl MoreFollows {
+    pub(crate) fn say(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
 /// A TCP stream that fails once a write stands still for too long.
 #[derive(Debug)]
 struct Stream {
     tcp: TcpStream,
+    more: MoreFollows,
     write_stall: Duration,
     /// Runs from the moment at which a write could not go on.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -218,6 +241,23 @@ struct Stream {
 }
 
 impl Stream {
+    /// Writes what more follows upon, where the system knows of that. When nothing comes of it, it is
+    /// written like anything else.
+    #[cfg(target_os = "linux")]
+    fn write_ahead(&self, buf: &[u8]) -> Option<usize> {
+        const MSG_MORE: i32 = 0x8000;
+        if !self.more.take() {
+            return None;
+        }
+        let send = || SockRef::from(&self.tcp).send_with_flags(buf, MSG_MORE);
+        self.tcp.try_io(Interest::WRITABLE, send).ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn write_ahead(&self, _: &[u8]) -> Option<usize> {
+        None
+    }
+
     /// What a write comes to, given what the socket said.
     fn poll_progress<T>(
         &mut self,
@@ -256,6 +296,9 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(written) = self.write_ahead(buf) {
+            return Poll::Ready(Ok(written));
+        }
         let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
         self.poll_progress(cx, written)
     }
@@ -265,6 +308,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [buf] = bufs
+            && let Some(written) = self.write_ahead(buf)
+        {
+            return Poll::Ready(Ok(written));
+        }
         let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
         self.poll_progress(cx, written)
     }

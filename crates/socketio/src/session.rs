@@ -194,6 +194,7 @@ impl Session {
         match next {
             Next::Nothing => {}
             Next::Flush => self.registry.flusher.enlist(self.clone()),
+            Next::FlushInAWhile => self.registry.flusher.enlist_for_later(self.clone()),
             Next::Wake(waker) => waker.wake(),
         }
     }

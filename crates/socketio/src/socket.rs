@@ -293,6 +293,13 @@ impl Socket {
         self.deliver(packet, Class::Queued(Haste::Now))
     }
 
+    /// Queues `packet`, in its place, to be written with whatever is written next: nobody waits for it. It
+    /// goes by itself when nothing else was for a quarter of a second.
+    pub fn emit_whenever(&self, packet: &Packet) -> Result<(), SendError> {
+        self.check_namespace(packet)?;
+        self.deliver(packet, Class::Queued(Haste::Whenever))
+    }
+
     /// Queues `packet` unless half of the queue is taken; dropping it harms nothing else.
     pub fn emit_volatile(&self, packet: &Packet) -> Result<(), SendError> {
         self.check_namespace(packet)?;

@@ -52,10 +52,11 @@ impl Default for Turns {
 /// The end of a job.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// Rooms were subscribed (or not, when the hub is away), and where they stand was read.
+    /// Rooms were subscribed (or not, when the hub is away), and where they stand was read, if that had
+    /// to be.
     Opened {
         channels: Vec<Channel>,
-        found: Found,
+        found: Option<Found>,
     },
     /// Where the organization stands was read.
     Found(Found),
@@ -105,14 +106,21 @@ impl Found {
     }
 }
 
-/// Subscribes rooms, and only then reads where they stand: everything after that comes by the hub.
+/// Subscribes rooms, and only then reads where they stand: everything after that comes by the hub. Rooms
+/// of users stand nowhere, and are not asked for where the place in the organization's order
+/// `is_found`.
 pub(super) async fn open(
     app: Messaging,
     organization: OrganizationId,
     channels: Vec<Channel>,
+    is_found: bool,
 ) -> Done {
     let subscribed = subscribe(&app, &channels).await;
     let ids = conversations(&channels);
+    if ids.is_empty() && subscribed && is_found {
+        let found = None;
+        return Done::Opened { channels, found };
+    }
     let heads = heads(&app, &organization, &ids).await;
     let delivered = heads.iter().map(|(id, rev)| (*id, *rev)).collect();
     let standing = if subscribed {
@@ -120,7 +128,7 @@ pub(super) async fn open(
     } else {
         None
     };
-    let found = Found { heads, standing };
+    let found = Some(Found { heads, standing });
     Done::Opened { channels, found }
 }
 

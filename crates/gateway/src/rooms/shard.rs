@@ -43,7 +43,7 @@ pub(super) enum Message {
     Tell(Socket, Packet),
     /// Say where the sockets stand, if that is certain.
     Place(oneshot::Sender<Option<Position>>),
-    /// The same of several sockets.
+    /// The same of several sockets, none of which waits for it.
     TellAll(Vec<(Socket, Packet)>),
     /// Keep what happens in these rooms, and say when they are live.
     Hold {
@@ -178,7 +178,8 @@ impl Shard {
             Message::Place(reply) => drop(reply.send(self.place.position())),
             Message::TellAll(all) => {
                 for (socket, packet) in &all {
-                    self.tell(socket, packet);
+                    // A socket that is gone or full is closed by the runtime.
+                    let _ = socket.emit_whenever(&self.placed(packet));
                 }
             }
             Message::Hold {

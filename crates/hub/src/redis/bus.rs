@@ -8,23 +8,25 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fred::clients::Client;
 use fred::interfaces::{EventInterface, PubsubInterface};
-use fred::types::Message;
+use fred::types::{Message, Value};
+use switchboard_messaging::gathering::Together;
 use switchboard_messaging::hub::{
     Arrival, Bus, BusEvent, Channel, HubError, HubResult, Position, Published,
 };
+use switchboard_protocol::OrganizationId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::RedisHub;
 use super::keys::Keys;
+use super::link::Link;
 use super::subscriptions::{Requester, Requests};
 use crate::measure;
 
 /// The bus as the hub has it.
 pub(super) struct RedisBus {
     keys: Keys,
-    pub(super) sharded: bool,
     requests: Requester,
     pub(super) local: Local,
 }
@@ -43,7 +45,6 @@ impl RedisBus {
         keys: Keys,
         origin: String,
         queue: mpsc::Sender<Arrival>,
-        sharded: bool,
         within: Duration,
     ) -> (Self, Requests) {
         let (requests, taken) = Requests::queue(within);
@@ -54,7 +55,6 @@ impl RedisBus {
         };
         let bus = Self {
             keys,
-            sharded,
             requests,
             local,
         };
@@ -205,18 +205,48 @@ impl Bus for RedisHub {
     }
 }
 
+/// Publishes events that have no order: what comes of one organization at the same time goes out by
+/// one write, in the order in which it came.
+pub(super) struct Speaker {
+    pub(super) link: Arc<Link>,
+    pub(super) sharded: bool,
+}
+
+/// The channel's name, and the event as it goes out.
+type Spoken = (String, Bytes);
+
+#[async_trait]
+impl Together for Speaker {
+    type Item = Spoken;
+    type Answer = ();
+    type Error = HubError;
+
+    async fn ask(&self, _: &OrganizationId, events: Vec<Spoken>) -> HubResult<Vec<()>> {
+        let events = &events;
+        let all = || async move {
+            let pipeline = self.link.client.pipeline();
+            for (channel, encoded) in events {
+                let (channel, encoded) = (channel.as_str(), encoded.clone());
+                if self.sharded {
+                    let () = pipeline.spublish(channel, encoded).await?;
+                } else {
+                    let () = pipeline.publish(channel, encoded).await?;
+                }
+            }
+            pipeline.all::<Value>().await
+        };
+        self.link.routed(all).await?;
+        Ok(vec![(); events.len()])
+    }
+}
+
 impl RedisHub {
     async fn publish_volatile(&self, name: String, event: BusEvent) -> HubResult<Published> {
         let bytes = self.bus.local.encode(&event)?;
+        let organization = event.channel.organization.clone();
         self.bus.local.deliver_own(&name, event).await;
-        let client = &self.link.client;
-        if self.bus.sharded {
-            let send = || client.spublish::<(), _, _>(name.as_str(), bytes.clone());
-            self.link.routed(send).await?;
-        } else {
-            let sending = client.publish::<(), _, _>(name, bytes);
-            self.link.run(sending).await?;
-        }
+        let speeches = &self.gathered.speeches;
+        speeches.submit(&organization, (name, bytes)).await?;
         Ok(Published::Out(None))
     }
 }

@@ -49,7 +49,7 @@ pub(crate) use self::order::new_epoch;
 
 use self::alone::Alone;
 use self::buckets::Taker;
-use self::bus::RedisBus;
+use self::bus::{RedisBus, Speaker};
 use self::incarnation::Identity;
 use self::keys::Keys;
 use self::link::Link;
@@ -91,7 +91,7 @@ impl RedisHub {
 
         // A subscription takes two answers.
         let within = options.command_timeout * 2;
-        let (bus, requests) = RedisBus::new(keys.clone(), origin, queue, sharded, within);
+        let (bus, requests) = RedisBus::new(keys.clone(), origin, queue, within);
         tasks.spawn(bus::receive(
             link.listener.clone(),
             bus.local.clone(),
@@ -131,13 +131,14 @@ impl RedisHub {
     }
 }
 
-/// What is asked for several of an organization with one script.
+/// What is asked for several of an organization at once.
 struct Gathered {
     takes: Gathering<Taker>,
     publishes: Gathering<Publisher>,
     sessions: Gathering<Doer>,
     tellings: Gathering<Teller>,
     notes: Gathering<Noter>,
+    speeches: Gathering<Speaker>,
 }
 
 impl Gathered {
@@ -161,12 +162,17 @@ impl Gathered {
             link: link(),
             keys: keys.clone(),
         };
+        let speaker = Speaker {
+            link: link(),
+            sharded,
+        };
         Self {
             takes: Gathering::new(Taker(link()), tasks.clone()),
             publishes: Gathering::new(publisher, tasks.clone()),
             sessions: Gathering::new(Doer(link()), tasks.clone()),
             tellings: Gathering::new(teller, tasks.clone()),
             notes: Gathering::new(noter, tasks.clone()),
+            speeches: Gathering::new(speaker, tasks.clone()),
         }
     }
 }

@@ -14,11 +14,19 @@
 -- caller is to find out whether they live, with nothing changed.
 local SHARED, FIRST, EACH, MOST = 4, 2, 7, 1000
 local ttl = ARGV[1]
--- Shared keys that were written to: their TTL begins anew once, at the end.
-local touched = {}
+-- What is written to shared keys, once for all changes at the end: who is in which set or is not any more,
+-- and differences of counts.
+local members, counts = {}, {}
 local strength = { offline = 0, away = 1, online = 2, busy = 3 }
 
--- Fields of a hash, with as few calls as Lua's stack allows.
+-- One command for all of a list, or as few as Lua's stack allows.
+local function call(command, key, list)
+  for from = 1, #list, MOST do
+    redis.call(command, key, unpack(list, from, math.min(from + MOST - 1, #list)))
+  end
+end
+
+-- Fields of a hash.
 local function write(hash, writes)
   local set, gone = {}, {}
   for field, value in pairs(writes) do
@@ -29,12 +37,13 @@ local function write(hash, writes)
       gone[#gone + 1] = field
     end
   end
-  for from = 1, #set, MOST do
-    redis.call('HSET', hash, unpack(set, from, math.min(from + MOST - 1, #set)))
-  end
-  for from = 1, #gone, MOST do
-    redis.call('HDEL', hash, unpack(gone, from, math.min(from + MOST - 1, #gone)))
-  end
+  call('HSET', hash, set)
+  call('HDEL', hash, gone)
+end
+
+local function belong(key, user, is_member)
+  members[key] = members[key] or {}
+  members[key][user] = is_member
 end
 
 local function apply(hash, index, op, node, user, at, live, dead, more)
@@ -161,32 +170,23 @@ local function apply(hash, index, op, node, user, at, live, dead, more)
   redis.call('PEXPIRE', hash, ttl)
 
   for i, status in ipairs({ 'online', 'away', 'busy' }) do
-    if status == after then
-      redis.call('ZADD', KEYS[i], 0, user)
-      touched[KEYS[i]] = true
-    else
-      redis.call('ZREM', KEYS[i], user)
-    end
+    belong(KEYS[i], user, status == after)
   end
   local after_it = tally()
-  local function count(prefix, owner, difference)
-    if difference ~= 0 then
-      redis.call('HINCRBY', KEYS[4], prefix .. owner, difference)
-      touched[KEYS[4]] = true
-    end
+  local function count(field, difference)
+    counts[field] = (counts[field] or 0) + difference
   end
   for owner in pairs(fate) do
     local was, is = before_it[owner] or { 0, 0 }, after_it[owner] or { 0, 0 }
-    count('s:', owner, is[1] - was[1])
-    count('d:', owner, is[2] - was[2])
+    count('s:' .. owner, is[1] - was[1])
+    count('d:' .. owner, is[2] - was[2])
   end
 
   -- A node answers for the users of its devices, and for those whom it is yet to settle.
   if own_total > 0 or (total == 0 and not settles and (op == 'gone' or op == 'sync')) then
-    redis.call('SADD', index, user)
-    touched[index] = true
+    belong(index, user, true)
   elseif total > 0 or settles then
-    redis.call('SREM', index, user)
+    belong(index, user, false)
   end
 
   return {
@@ -204,7 +204,27 @@ for i = 1, (#KEYS - SHARED) / 2 do
     ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], more)
   at = at + EACH + count
 end
-for key in pairs(touched) do
-  redis.call('PEXPIRE', key, ttl)
+local is_ranked = { [KEYS[1]] = true, [KEYS[2]] = true, [KEYS[3]] = true }
+for key, users in pairs(members) do
+  local add, remove = {}, {}
+  for user, is_member in pairs(users) do
+    if not is_member then
+      remove[#remove + 1] = user
+    else
+      if is_ranked[key] then add[#add + 1] = 0 end
+      add[#add + 1] = user
+    end
+  end
+  call(is_ranked[key] and 'ZADD' or 'SADD', key, add)
+  call(is_ranked[key] and 'ZREM' or 'SREM', key, remove)
+  if #add > 0 then redis.call('PEXPIRE', key, ttl) end
 end
+local counted = false
+for field, difference in pairs(counts) do
+  if difference ~= 0 then
+    redis.call('HINCRBY', KEYS[4], field, difference)
+    counted = true
+  end
+end
+if counted then redis.call('PEXPIRE', KEYS[4], ttl) end
 return answers

@@ -13,20 +13,20 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function carry_out(key, op, ttl, grace, first, second, third)
-  local stored = redis.call('HMGET', key, 'user', 'owner', 'record', 'until')
-  local user, owner, record, until_ = stored[1], stored[2], stored[3], stored[4]
-
-  local function last()
-    redis.call('HSET', key, 'until', string.format('%.0f', now + ttl))
+  -- Writes what is new, and that it lasts from now on.
+  local function last(...)
+    redis.call('HSET', key, 'until', string.format('%.0f', now + ttl), ...)
     redis.call('PEXPIRE', key, ttl + grace)
   end
 
   if op == 'save' then
+    local owner = redis.call('HGET', key, 'owner')
     if owner and owner ~= second then return { 'taken' } end
-    redis.call('HSET', key, 'user', first, 'owner', second, 'record', third)
-    last()
+    last('user', first, 'owner', second, 'record', third)
     return { 'ok' }
   end
+  local stored = redis.call('HMGET', key, 'user', 'owner', 'record', 'until')
+  local user, owner, record, until_ = stored[1], stored[2], stored[3], stored[4]
   if not user then return { 'unknown' } end
   if op == 'keep' then
     last()
@@ -42,8 +42,7 @@ local function carry_out(key, op, ttl, grace, first, second, third)
     redis.call('DEL', key)
     return { 'expired' }
   end
-  redis.call('HSET', key, 'owner', second)
-  last()
+  last('owner', second)
   return { 'ok', record }
 end
 

@@ -220,13 +220,15 @@ impl Subscriptions {
     async fn command(&mut self, names: Vec<String>, on: bool) -> HubResult<()> {
         let (listener, sent) = (&self.link.listener, names.clone());
         match (on, self.sharded) {
-            (true, false) => self.link.run(listener.subscribe(sent)).await?,
+            (true, false) => {
+                // Both go out by one write.
+                let (subscribed, confirmed) =
+                    tokio::join!(self.link.run(listener.subscribe(sent)), self.confirm());
+                subscribed.and(confirmed)?;
+            }
             (true, true) => self.subscribe_sharded(&names).await?,
             (false, false) => self.link.run(listener.unsubscribe(sent)).await?,
             (false, true) => self.link.run(listener.sunsubscribe(sent)).await?,
-        }
-        if on && !self.sharded {
-            self.confirm().await?;
         }
         for name in names {
             self.due.remove(&name);
@@ -248,7 +250,7 @@ impl Subscriptions {
     }
 
     /// Fred answers SUBSCRIBE before it sends it (SSUBSCRIBE it does not). Redis answers in order,
-    /// so the PING after it tells that it was heard, if it was heard on the same connection.
+    /// so a PING that is sent right after it tells that it was heard, if it was heard on the same connection.
     async fn confirm(&self) -> HubResult<()> {
         let ping = self.link.listener.ping::<()>(None);
         self.link.run(ping).await?;

@@ -322,7 +322,13 @@ async fn redis_and_memory_name_the_same_retry_time() {
     let redis = Node::connect(&url(), &prefix, "a").await;
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
     let (memory, _events) = switchboard_hub::MemoryHub::cluster(clock).attach("a");
-    for (burst, seconds) in [(1, 1), (7, 60), (100, 60), (20, 3_600), (1_000_000, 86_400)] {
+    for (burst, seconds) in [
+        (1, 30),
+        (7, 60),
+        (100, 6_000),
+        (20, 3_600),
+        (1_000_000, 86_400),
+    ] {
         let rate = Rate::new(burst, Duration::from_secs(seconds));
         let name = format!("{burst} in {seconds}");
         let mut waits = Vec::new();

@@ -15,6 +15,7 @@ use crate::{
     Application, Protocol, Transport,
     driver::{Driver, LINGER},
     frame::Frame,
+    listen::MoreFollows,
     registry::Registry,
     session::{Opening, Session, Stream},
     wire::{self, EnginePacket},
@@ -36,6 +37,7 @@ struct Handshake {
     answer: Response<Body>,
     on_upgrade: OnUpgrade,
     deflate: bool,
+    more: Option<MoreFollows>,
 }
 
 fn handshake(registry: &Registry, request: Request<Body>) -> Result<Handshake, Problem> {
@@ -43,6 +45,7 @@ fn handshake(registry: &Registry, request: Request<Body>) -> Result<Handshake, P
     let asked =
         ws::check(&parts.headers, &parts.method, parts.version).map_err(Problem::Handshake)?;
     let on_upgrade = take_upgrade(&mut parts).ok_or(Problem::BadRequest)?;
+    let more = parts.extensions.remove();
     let deflate = registry.options.compression && asked.deflate.is_some();
     let mut answer = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
@@ -58,6 +61,7 @@ fn handshake(registry: &Registry, request: Request<Body>) -> Result<Handshake, P
             .map_err(|_| Problem::BadRequest)?,
         on_upgrade,
         deflate,
+        more,
     })
 }
 
@@ -81,7 +85,12 @@ pub(super) fn open<A: Application>(
         answer,
         on_upgrade,
         deflate,
+        more,
     } = handshake(&registry, request)?;
+    if let Some(more) = more {
+        // The open packet.
+        more.say();
+    }
     let connections = registry.connections.clone();
     connections.spawn(async move {
         // The client may be gone before it has read the answer.
@@ -114,6 +123,7 @@ pub(super) fn upgrade(
         answer,
         on_upgrade,
         deflate,
+        ..
     } = handshake(&registry, request)?;
     let connections = registry.connections.clone();
     connections.spawn(async move {

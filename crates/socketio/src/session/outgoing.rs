@@ -35,6 +35,8 @@ pub(crate) enum Haste {
     Now,
     /// One of many copies: it waits while its peer rests, see the [`flusher`](crate::flusher).
     Rests,
+    /// It goes with whatever is written next, or by itself when nothing was for a while.
+    Whenever,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(super) struct Outgoing {
     closed: bool,
     /// Something among `frames` does not wait.
     urgent: bool,
+    /// The flusher looks after a while whether something is still here.
+    watched: bool,
     /// When the last of it was written, on the flusher's clock.
     wrote_at: u32,
 }
@@ -66,6 +70,7 @@ enum Sink {
 pub(super) enum Next {
     Nothing,
     Flush,
+    FlushInAWhile,
     Wake(Waker),
 }
 
@@ -104,6 +109,7 @@ impl Outgoing {
             },
             closed: false,
             urgent: false,
+            watched: false,
             wrote_at: 0,
         }
     }
@@ -139,8 +145,27 @@ impl Outgoing {
         self.frames.extend(frames.iter().cloned());
         Ok(match class {
             Class::Queued(Haste::Rests) | Class::Volatile(Haste::Rests) => self.next(),
+            Class::Queued(Haste::Whenever) | Class::Volatile(Haste::Whenever) => {
+                self.next_in_a_while()
+            }
             _ => self.next_at_once(),
         })
+    }
+
+    fn next_in_a_while(&mut self) -> Next {
+        if std::mem::replace(&mut self.watched, true) {
+            return Next::Nothing;
+        }
+        Next::FlushInAWhile
+    }
+
+    /// A while is over: what has not gone with anything else goes now.
+    pub(super) fn waited(&mut self) -> Next {
+        self.watched = false;
+        if self.frames.is_empty() {
+            return Next::Nothing;
+        }
+        self.next_at_once()
     }
 
     fn next_at_once(&mut self) -> Next {

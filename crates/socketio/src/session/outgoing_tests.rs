@@ -168,3 +168,33 @@ fn a_rest_ends_after_the_interval_also_when_the_clock_goes_round() {
     assert_eq!(outgoing.due(7, 10), Due::Write);
     assert_eq!(outgoing.due(7, 0), Due::Write);
 }
+
+fn mentioned(outgoing: &mut Outgoing) -> Next {
+    let class = Class::Queued(Haste::Whenever);
+    outgoing.push(&[text(1)], class, 1000).unwrap()
+}
+
+#[test]
+fn what_nobody_waits_for_is_looked_after_once_and_flushed_if_it_is_still_there() {
+    let mut outgoing = websocket();
+    assert!(matches!(mentioned(&mut outgoing), Next::FlushInAWhile));
+    assert!(matches!(mentioned(&mut outgoing), Next::Nothing));
+    assert!(matches!(outgoing.waited(), Next::Flush));
+    let mut batch = VecDeque::new();
+    assert!(outgoing.refill(0, &mut batch));
+    batch.clear();
+    assert!(!outgoing.refill(2 * cost(&text(1)), &mut batch));
+    assert!(matches!(mentioned(&mut outgoing), Next::FlushInAWhile));
+    // It goes with something else.
+    assert!(matches!(said_to_a_room(&mut outgoing), Next::Flush));
+    assert!(outgoing.refill(0, &mut batch));
+    assert!(matches!(outgoing.waited(), Next::Nothing));
+}
+
+#[test]
+fn a_poll_is_not_answered_for_what_nobody_waits_for() {
+    let mut outgoing = Outgoing::new(Transport::Polling);
+    outgoing.sink = Sink::Polls(Some(Waker::noop().clone()));
+    assert!(matches!(mentioned(&mut outgoing), Next::FlushInAWhile));
+    assert!(matches!(outgoing.waited(), Next::Wake(_)));
+}

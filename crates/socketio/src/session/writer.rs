@@ -144,6 +144,12 @@ impl Session {
         due
     }
 
+    /// What was to go with something else has waited for a while.
+    pub(crate) fn waited(self: &Arc<Self>) {
+        let next = lock(&self.outgoing).waited();
+        self.follow(next);
+    }
+
     /// The flusher is back.
     pub(crate) fn rested(&self) {
         lock(&self.outgoing).rested();

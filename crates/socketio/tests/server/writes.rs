@@ -104,6 +104,59 @@ async fn what_is_said_to_one_alone_does_not_wait() {
     assert_eq!(heard(&mut client, start).await, told("you", Duration::ZERO));
 }
 
+/// Something that nobody waits for.
+fn mention_to_all(lab: &Lab, text: &str) {
+    let packet = Packet::event("/", "told", &text).unwrap();
+    for socket in lab.io.sockets() {
+        socket.emit_whenever(&packet).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_goes_with_what_comes_next_in_its_place() {
+    let lab = lab(INTERVAL).await;
+    let mut client = rested(&lab).await;
+    let (start, later) = (Instant::now(), Duration::from_millis(200));
+    mention_to_all(&lab, "a");
+    sleep(later).await;
+    tell_all(&lab, "b").await;
+    mention_to_all(&lab, "c");
+    assert_eq!(heard(&mut client, start).await, told("a", later));
+    assert_eq!(heard(&mut client, start).await, told("b", later));
+    client.send_text(r#"427["echo",1]"#).await;
+    let heard_since = (heard(&mut client, start).await, client.text().await);
+    assert_eq!(heard_since, (told("c", later), "437[1]".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_goes_by_itself_after_a_while() {
+    let lab = lab(INTERVAL).await;
+    let (mut client, mut other) = (rested(&lab).await, rested(&lab).await);
+    let poller = lab.polling_session().await;
+    let start = Instant::now();
+    for text in ["a", "b"] {
+        mention_to_all(&lab, text);
+    }
+    let a_while = Duration::from_millis(260);
+    for client in [&mut client, &mut other] {
+        assert_eq!(heard(client, start).await, told("a", a_while));
+        assert_eq!(heard(client, start).await, told("b", a_while));
+    }
+    let before = lab.get(&poller).await;
+    assert_eq!(before.text(), told_in_a_payload(&["a", "b"]));
+    // And again, to a poll, which is not answered before.
+    let start = Instant::now();
+    mention_to_all(&lab, "c");
+    let answer = lab.get(&poller).await;
+    assert_eq!(answer.text(), told_in_a_payload(&["c"]));
+    assert_eq!(heard(&mut client, start).await, told("c", a_while));
+}
+
+fn told_in_a_payload(texts: &[&str]) -> String {
+    let packets = texts.iter().map(|text| format!(r#"42["told","{text}"]"#));
+    packets.collect::<Vec<_>>().join("\u{1e}")
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_without_an_answer_does_not_end_the_rest() {
     let lab = lab(INTERVAL).await;

@@ -18,8 +18,9 @@ impl Shard {
         if !self.to_open.is_empty() {
             let channels = std::mem::take(&mut self.to_open);
             let organization = self.organization.clone();
+            let (app, is_found) = (self.app.clone(), self.place.is_found());
             self.jobs
-                .spawn(jobs::open(self.app.clone(), organization, channels));
+                .spawn(jobs::open(app, organization, channels, is_found));
         }
     }
 
@@ -191,13 +192,17 @@ impl Shard {
     // --- opening and closing
 
     /// Rooms were subscribed; when they are all there are, the organization's place is found, too.
-    pub(super) async fn all_opened(&mut self, channels: Vec<Channel>, found: Found) {
+    pub(super) async fn all_opened(&mut self, channels: Vec<Channel>, found: Option<Found>) {
         let are_all = self.rooms.len() == channels.len();
-        let went_out = found.went_out();
+        let went_out = found.as_ref().map(Found::went_out).unwrap_or_default();
+        let unknown = HashMap::new();
+        let heads = found.as_ref().map_or(&unknown, |found| &found.heads);
         for channel in channels {
-            self.opened(channel, &found.heads, &went_out).await;
+            self.opened(channel, heads, &went_out).await;
         }
-        self.new_rooms_found(found, are_all);
+        if let Some(found) = found {
+            self.new_rooms_found(found, are_all);
+        }
     }
 
     async fn opened(

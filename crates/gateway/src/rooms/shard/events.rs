@@ -152,7 +152,7 @@ impl Shard {
     }
 
     /// An event that says how far its receivers have everything.
-    fn placed(&self, packet: &Packet) -> Packet {
+    pub(super) fn placed(&self, packet: &Packet) -> Packet {
         Self::placed_at(packet, self.place_before(false))
     }
 
