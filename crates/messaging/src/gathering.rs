@@ -1,6 +1,6 @@
 //! Calls of one organization that come while another one is under way share the next. Nothing waits
-//! on purpose: a call that comes alone goes at once. Redis' scripts and some of the database's
-//! statements are asked this way.
+//! on purpose: a call that comes alone goes at once, and where many tasks are ready to run, those that
+//! are may get in. Redis' scripts and some of the database's statements are asked this way.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -127,6 +127,8 @@ impl<T: Together> Shared<T> {
 
 async fn ask<T: Together>(shared: Arc<Shared<T>>, organization: OrganizationId) {
     loop {
+        // Without this a worker would go on here at once, and leave those behind it that are ready.
+        tokio::task::yield_now().await;
         let some = shared.next(&organization);
         if some.is_empty() {
             return;
@@ -203,6 +205,33 @@ mod tests {
         assert_eq!(sizes(&all([7], "acme").await), [1]);
     }
 
+    /// With one worker: it carries out what a task spawned right after that task.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn those_who_are_ready_to_ask_go_together() {
+        let (gathering, turns) = gathering();
+        turns.add_permits(100);
+        let tasks = TaskTracker::new();
+        let many = tasks.spawn({
+            let tasks = tasks.clone();
+            async move {
+                let ask = |n: usize| {
+                    let gathering = Arc::clone(&gathering);
+                    let organization = OrganizationId::new("acme").unwrap();
+                    tasks.spawn(async move { gathering.submit(&organization, n).await })
+                };
+                let asked: Vec<_> = (0..10).map(ask).collect();
+                futures_util::future::join_all(asked).await
+            }
+        });
+        let answers: Vec<_> = many
+            .await
+            .unwrap()
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(sizes(&answers), [10; 10]);
+    }
+
     #[tokio::test]
     async fn each_gets_its_own_answer_and_no_more_than_the_most_go_together() {
         for (count, batches) in [(MOST, vec![MOST]), (MOST + 1, vec![MOST, 1])] {
@@ -224,8 +253,10 @@ mod tests {
             tasks.spawn(async move { gathering.submit(&organization, n).await })
         };
         let first = submit(usize::MAX);
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
+        let is_under_way = || gathering.shared.lock().values().any(Vec::is_empty);
+        while !is_under_way() {
+            tokio::task::yield_now().await;
+        }
         let others = [submit(1), submit(2)];
         tokio::task::yield_now().await;
         turns.add_permits(2);
@@ -233,7 +264,10 @@ mod tests {
         for other in others {
             assert_eq!(other.await.unwrap().unwrap().1, 2);
         }
-        assert!(gathering.shared.lock().is_empty());
+        // Nothing is kept; this would not end.
+        while !gathering.shared.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
