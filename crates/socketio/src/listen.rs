@@ -94,7 +94,7 @@ pub async fn serve(
         let more = MoreFollows::default();
         let stream = Stream {
             tcp,
-            more: more.clone(),
+            more: Some(more.clone()),
             write_stall: options.write_stall,
             stalled: None,
             _place: place,
@@ -213,7 +213,7 @@ impl Peer {
     }
 }
 
-/// Says of what is written next to a connection that more follows at once. The system may keep it back
+/// Says, once for a connection, of what is written to it next that more follows at once. The system may keep it back
 /// until then (`MSG_MORE`), for 200 ms at most: both are one packet, which wakes the peer once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MoreFollows(Arc<AtomicBool>);
@@ -223,8 +223,8 @@ impl MoreFollows {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn take(&self) -> bool {
-        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
+    fn was_said(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -232,7 +232,8 @@ impl MoreFollows {
 #[derive(Debug)]
 struct Stream {
     tcp: TcpStream,
-    more: MoreFollows,
+    /// Until it was said: after an upgrade it would only take memory.
+    more: Option<MoreFollows>,
     write_stall: Duration,
     /// Runs from the moment at which a write could not go on.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -244,17 +245,15 @@ impl Stream {
     /// Writes what more follows upon, where the system knows of that. When nothing comes of it, it is
     /// written like anything else.
     #[cfg(target_os = "linux")]
-    fn write_ahead(&self, buf: &[u8]) -> Option<usize> {
+    fn write_ahead(&mut self, buf: &[u8]) -> Option<usize> {
         const MSG_MORE: i32 = 0x8000;
-        if !self.more.take() {
-            return None;
-        }
+        self.more.take_if(|more| more.was_said())?;
         let send = || SockRef::from(&self.tcp).send_with_flags(buf, MSG_MORE);
         self.tcp.try_io(Interest::WRITABLE, send).ok()
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn write_ahead(&self, _: &[u8]) -> Option<usize> {
+    fn write_ahead(&mut self, _: &[u8]) -> Option<usize> {
         None
     }
 

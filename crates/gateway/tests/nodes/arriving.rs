@@ -1,5 +1,6 @@
 //! Many come at once.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -54,4 +55,25 @@ async fn nothing_is_done_for_whoever_went_away_while_waiting() {
     // Whoever comes now comes after her.
     drop((clients, node.connect("ben").await));
     assert_eq!(node.store.calls("heads_of"), AT_ONCE + 1);
+}
+
+#[tokio::test]
+async fn where_the_order_stands_is_asked_for_rooms_and_not_for_users() {
+    let cluster = Cluster::of(1).await;
+    let node = cluster.node(1);
+    let alice = node.connect("alice").await;
+    let asked = || node.hub.standings.load(Ordering::SeqCst);
+    let before = asked();
+    assert!(before > 0);
+    let mut others = Vec::new();
+    for n in 0..5 {
+        others.push(node.connect(&format!("u{n}")).await);
+    }
+    // A look that every node takes now and then may come in between.
+    assert!(asked() <= before + 1, "{before}, then {}", asked());
+    let before = asked();
+    alice.group(&["u1"]).await;
+    while asked() == before {
+        tokio::time::sleep(A_WHILE / 10).await;
+    }
 }

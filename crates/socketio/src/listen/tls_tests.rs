@@ -14,7 +14,7 @@ use tokio_rustls::{
 };
 
 use super::*;
-use crate::listen::{MoreFollows, Options, tests::served};
+use crate::listen::{Options, tests::served};
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
@@ -86,7 +86,7 @@ async fn pair(write_stall: Duration) -> (Secured, client::TlsStream<TcpStream>) 
     let (client, accepted) = tokio::join!(TcpStream::connect(addr), listener.accept());
     let stream = Stream {
         tcp: accepted.unwrap().0,
-        more: MoreFollows::default(),
+        more: None,
         write_stall,
         stalled: None,
         _place: None,

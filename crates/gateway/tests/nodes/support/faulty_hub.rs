@@ -112,6 +112,8 @@ pub(crate) struct FaultyHub {
     late: TaskTracker,
     /// How often it was asked how present users are.
     pub(crate) questions: AtomicUsize,
+    /// How often it was asked where the order stands.
+    pub(crate) standings: AtomicUsize,
 }
 
 impl FaultyHub {
@@ -127,6 +129,7 @@ impl FaultyHub {
             published: Mutex::default(),
             late: TaskTracker::new(),
             questions: AtomicUsize::new(0),
+            standings: AtomicUsize::new(0),
         })
     }
 
@@ -254,6 +257,7 @@ impl Order for FaultyHub {
         organization: &OrganizationId,
         rooms: &[(Room, i64)],
     ) -> HubResult<Standing> {
+        self.standings.fetch_add(1, Ordering::SeqCst);
         self.check(Op::Publish)?;
         // Whatever was delivered went out.
         let position = self.shared.standing(organization, &[]).await?.position;
