@@ -213,8 +213,9 @@ impl Peer {
     }
 }
 
-/// Says, once for a connection, of what is written to it next that more follows at once. The system may keep it back
-/// until then (`MSG_MORE`), for 200 ms at most: both are one packet, which wakes the peer once.
+/// Says, once for a connection, of what is written to it next that more follows at once. The system
+/// may keep it back until then (`MSG_MORE`), for 200 ms at most: both are one packet, which wakes the
+/// peer once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MoreFollows(Arc<AtomicBool>);
 

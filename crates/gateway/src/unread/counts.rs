@@ -37,23 +37,20 @@ impl Counting {
             }
         }
         let totals = self.totals(organization, &pairs, &counts).await;
-        let mut untold = Changed::default();
-        let tell = pairs.iter().filter_map(|pair| {
+        let (mut tell, mut untold) = (Vec::new(), Changed::default());
+        for pair in &pairs {
+            let (user, conversation) = pair;
+            let Some(total) = totals.get(user) else {
+                let touched = untold.entry(*conversation).or_default();
+                touched.readers.insert(user.clone(), None);
+                continue;
+            };
             // Who is no member any more has nothing unread there.
             let count = counts.get(pair).map_or(0, |one| one.count);
-            let Some(total) = totals.get(&pair.0).copied() else {
-                let touched = untold.entry(pair.1).or_default();
-                touched.readers.insert(pair.0.clone(), None);
-                return None;
-            };
-            let except = changed
-                .get(&pair.1)
-                .and_then(|touched| touched.except(&pair.0));
-            Some((pair, (count, total), except))
-        });
-        let tell: Vec<_> = tell
-            .flat_map(|(pair, count, except)| self.events(organization, pair, count, except))
-            .collect();
+            let touched = changed.get(conversation);
+            let except = touched.and_then(|touched| touched.except(user));
+            tell.extend(self.events(organization, pair, (count, *total), except));
+        }
         for some in tell.chunks(TOLD_AT_ONCE) {
             self.rooms.tell_all(organization, some.to_vec()).await;
         }

@@ -143,12 +143,14 @@ impl Outgoing {
         }
         self.bytes += size;
         self.frames.extend(frames.iter().cloned());
-        Ok(match class {
-            Class::Queued(Haste::Rests) | Class::Volatile(Haste::Rests) => self.next(),
-            Class::Queued(Haste::Whenever) | Class::Volatile(Haste::Whenever) => {
-                self.next_in_a_while()
-            }
-            _ => self.next_at_once(),
+        let haste = match class {
+            Class::Queued(haste) | Class::Volatile(haste) => haste,
+            Class::Opening => Haste::Now,
+        };
+        Ok(match haste {
+            Haste::Now => self.next_at_once(),
+            Haste::Rests => self.next(),
+            Haste::Whenever => self.next_in_a_while(),
         })
     }
 
