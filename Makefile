@@ -68,6 +68,12 @@ lint: ## Check format and lints, without running anything
 	@$(STEP) "lints" $(MAKE) clippy
 	@$(STEP) "documentation" $(MAKE) rustdoc
 
+.PHONY: release
+release: ## Build the gateway as it is shipped: target/optimized/switchboard
+	@scripts/setup.sh test
+	@$(MAKE) web
+	@scripts/pgo.sh
+
 .PHONY: web
 web: web/dist/index.html ## Build the playground page, which is compiled into the binary
 
@@ -197,14 +203,19 @@ run-e2e: export CHROMIUM := $(or $(CHROMIUM),$(shell command -v chromium || comm
 run-e2e: e2e/node_modules/.package-lock.json
 	@$(TESTKIT) run --gateway $(SWITCHBOARD_BIN) npm --prefix e2e test
 
+# What is measured is what the image has.
+.PHONY: build-optimized
+build-optimized:
+	@scripts/pgo.sh
+	@cargo build --release --workspace --bin switchboard-load
+
 .PHONY: build-compare
-build-compare: e2e/node_modules/.package-lock.json loadtest/peers/node/node_modules/.package-lock.json
+build-compare: build-optimized e2e/node_modules/.package-lock.json loadtest/peers/node/node_modules/.package-lock.json
 	@cargo build --workspace --bin switchboard-testkit
-	@cargo build --release --workspace --bin switchboard --bin switchboard-load
 	@CARGO_TARGET_DIR=$(OXIDE) cargo build --release --manifest-path loadtest/peers/socketioxide/Cargo.toml
 
 .PHONY: run-compare
-run-compare: export SWITCHBOARD_BIN := $(TARGET)/release/switchboard
+run-compare: export SWITCHBOARD_BIN := $(TARGET)/optimized/switchboard
 run-compare: export SWITCHBOARD_TESTKIT_BIN := $(TESTKIT)
 run-compare: export SWITCHBOARD_LOAD_BIN := $(TARGET)/release/switchboard-load
 run-compare: export SOCKETIOXIDE_BIN := $(OXIDE)/release/switchboard-load-peer-socketioxide
@@ -212,11 +223,10 @@ run-compare:
 	@node loadtest/compare/run.mjs $(ARGS)
 
 .PHONY: build-growth
-build-growth: e2e/node_modules/.package-lock.json
+build-growth: build-optimized e2e/node_modules/.package-lock.json
 	@cargo build --workspace --bin switchboard-testkit
-	@cargo build --release --workspace --bin switchboard --bin switchboard-load
 
-run-growth run-bench-ack: export SWITCHBOARD_BIN := $(or $(SWITCHBOARD_BIN),$(TARGET)/release/switchboard)
+run-growth run-bench-ack: export SWITCHBOARD_BIN := $(or $(SWITCHBOARD_BIN),$(TARGET)/optimized/switchboard)
 run-growth run-bench-ack: export SWITCHBOARD_TESTKIT_BIN := $(or $(SWITCHBOARD_TESTKIT_BIN),$(TESTKIT))
 run-growth run-bench-ack: export SWITCHBOARD_LOAD_BIN := $(or $(SWITCHBOARD_LOAD_BIN),$(TARGET)/release/switchboard-load)
 

@@ -47,6 +47,7 @@ build() {
 toolchain() {
     local sysroot
     sysroot=$(rustc --print sysroot)
+    rustup component add llvm-tools 2>/dev/null
     cp -r "$sysroot/bin" "$sysroot/lib" "$context/toolchain"
 }
 

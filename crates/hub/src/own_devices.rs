@@ -1,6 +1,6 @@
 //! What a node knows of its own devices, whatever the shared memory forgot.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use switchboard_messaging::hub::{Device, Headcount, PresenceChange, PresenceOutcome, Roster};
@@ -39,11 +39,64 @@ pub(crate) fn count_devices<'a>(kept: impl IntoIterator<Item = &'a Kept>) -> u64
     named.len() as u64 + nameless
 }
 
+/// Devices by socket. Nearly everybody has one, for which a map of std would take room for eleven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Devices(Vec<(String, Kept)>);
+
+impl Devices {
+    /// A socket's device from here on.
+    fn set(&mut self, socket: &str, kept: Kept) {
+        match self.place(socket) {
+            Ok(at) => self.0[at].1 = kept,
+            Err(at) => {
+                self.0.reserve_exact(1);
+                self.0.insert(at, (socket.to_owned(), kept));
+            }
+        }
+    }
+
+    fn remove(&mut self, socket: &str) {
+        if let Ok(at) = self.place(socket) {
+            self.0.remove(at);
+        }
+    }
+
+    /// Where a socket's is, or should be: they are in the order of sockets.
+    fn place(&self, socket: &str) -> Result<usize, usize> {
+        self.0
+            .binary_search_by(|(other, _)| other.as_str().cmp(socket))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Kept)> {
+        self.0.iter().map(|(socket, kept)| (socket.as_str(), kept))
+    }
+
+    fn values(&self) -> impl Iterator<Item = &Kept> {
+        self.0.iter().map(|(_, kept)| kept)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl IntoIterator for Devices {
+    type Item = (String, Kept);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 /// The devices of one user on this node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Own {
-    /// By socket.
-    pub(crate) devices: BTreeMap<String, Kept>,
+    pub(crate) devices: Devices,
     /// The last time that any of them was heard of.
     pub(crate) at: Timestamp,
 }
@@ -213,7 +266,7 @@ impl OwnDevices {
         match change {
             PresenceChange::Device(device) => {
                 let own = &mut inner.users.entry(who.clone()).or_default().own;
-                own.devices.insert(device.socket.clone(), device.into());
+                own.devices.set(&device.socket, device.into());
                 own.at = at;
             }
             PresenceChange::Gone { socket } => {
@@ -380,5 +433,47 @@ impl OwnDevices {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kept(status: PresenceStatus) -> Kept {
+        Kept { status, name: None }
+    }
+
+    fn changes() -> impl Strategy<Value = Vec<(String, Option<PresenceStatus>)>> {
+        let status = prop_oneof![
+            Just(None),
+            Just(Some(PresenceStatus::Online)),
+            Just(Some(PresenceStatus::Away)),
+        ];
+        proptest::collection::vec(("[a-d]{1,2}", status), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn devices_are_what_a_map_would_be(changes in changes()) {
+            let (mut devices, mut map) = (Devices::default(), BTreeMap::new());
+            for (socket, status) in changes {
+                if let Some(status) = status {
+                    devices.set(&socket, kept(status));
+                    map.insert(socket, kept(status));
+                } else {
+                    devices.remove(&socket);
+                    map.remove(&socket);
+                }
+                prop_assert_eq!(devices.len(), map.len());
+                prop_assert_eq!(devices.is_empty(), map.is_empty());
+                prop_assert!(devices.values().eq(map.values()));
+                prop_assert!(devices.iter().eq(map.iter().map(|(socket, kept)| (socket.as_str(), kept))));
+            }
+            prop_assert!(devices.into_iter().eq(map));
+        }
     }
 }

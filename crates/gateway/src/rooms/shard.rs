@@ -69,7 +69,8 @@ pub(super) struct Shard {
     outlet: Outlet,
     sessions: Sessions,
     turns: Turns,
-    rooms: HashMap<Channel, Following>,
+    /// Boxed: a map has room for nearly twice as many as it holds.
+    rooms: HashMap<Channel, Box<Following>>,
     /// Which rooms a socket is in or on the way into.
     by_socket: HashMap<SocketId, Vec<Channel>>,
     /// How many rooms a socket is on the way into.

@@ -24,9 +24,9 @@ use super::sentinels::Sentinels;
 use crate::measure;
 
 /// Messages that fred may hold for the task that takes them. Its default is 32, and what does not
-/// fit is lost. It makes room for as many of everything else that it tells of, megabytes in all, so
-/// only the client that listens has it.
-const MESSAGES: usize = 32_768;
+/// fit is lost, and looked for in the logs. It makes room for as many of everything else that it
+/// tells of, 6 MB in all, so only the client that listens has it.
+const MESSAGES: usize = 16_384;
 
 /// The longest pause between two tries to connect.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -29,7 +29,7 @@ impl Shard {
         let to_open = &mut self.to_open;
         self.rooms.entry(channel.clone()).or_insert_with(|| {
             to_open.push(channel.clone());
-            Following::opening()
+            Box::new(Following::opening())
         })
     }
 
@@ -131,7 +131,7 @@ impl Shard {
             self.tell(&entry.socket, &packet);
         }
         let room = self.rooms.get(&entry.channel);
-        entry.entered(room.map_or(0, Following::delivered));
+        entry.entered(room.map_or(0, |room| room.delivered()));
     }
 
     /// A socket is in one of the rooms that it was on the way into, or gave it up.
@@ -279,7 +279,7 @@ impl Shard {
                 held: room.held,
                 ..Following::opening()
             };
-            self.rooms.insert(channel.clone(), again);
+            self.rooms.insert(channel.clone(), Box::new(again));
             self.to_open.push(channel);
         }
     }

@@ -53,7 +53,7 @@ impl Shard {
         let is_live = |room: &Following| room.phase == Phase::Live;
         if !self.place.is_found()
             && matches!(self.search, Search::Over)
-            && self.rooms.values().any(is_live)
+            && self.rooms.values().any(|room| is_live(room))
         {
             self.find();
         }
@@ -87,13 +87,16 @@ impl Shard {
 
     /// Each live conversation, and the last `rev` of it that was delivered.
     fn delivered(&self) -> Vec<(ConversationId, i64)> {
-        let live = |(channel, room): (&Channel, &Following)| match channel.room {
+        let live = |channel: &Channel, room: &Following| match channel.room {
             Room::Conversation(conversation) if room.phase == Phase::Live => {
                 Some((conversation, room.delivered()))
             }
             _ => None,
         };
-        self.rooms.iter().filter_map(live).collect()
+        let rooms = self.rooms.iter();
+        rooms
+            .filter_map(|(channel, room)| live(channel, room))
+            .collect()
     }
 
     /// It is known where everything stands.
@@ -210,7 +213,7 @@ impl Shard {
         }
         let is_ahead = |room: &Following| room.sequencer.as_ref().is_some_and(Sequencer::is_ahead);
         self.search = Search::Over;
-        if self.rooms.values().any(is_ahead) {
+        if self.rooms.values().any(|room| is_ahead(room)) {
             // Something more got lost meanwhile.
             self.place.doubt();
             self.try_again(jobs::RETRY);
