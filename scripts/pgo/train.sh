@@ -11,18 +11,22 @@ gateway=$(realpath "$1") load=$(realpath "$2") scenarios=$(realpath "${BASH_SOUR
 readonly gateway load scenarios
 : "${SWITCHBOARD_TEST_REDIS:?is set by switchboard-testkit run}" "${SWITCHBOARD_TEST_POSTGRES:?is set by switchboard-testkit run}"
 
-die() { printf 'pgo: %s\n' "$*" >&2; exit 1; }
+say() { printf 'pgo: %s\n' "$*" >&2; }
+die() { say "$@"; exit 1; }
 
 folder=$(mktemp -d)
 nodes=()
 
-# What a node has counted is written when it ends by itself.
+# What a node has counted is written when it ends by itself; fails if one ended otherwise.
 end_nodes() {
+    local failed=0
     [ ${#nodes[@]} = 0 ] || kill -TERM "${nodes[@]}" 2>/dev/null || true
-    for node in "${nodes[@]}"; do wait "$node" || true; done
+    for node in "${nodes[@]}"; do wait "$node" || failed=1; done
     nodes=()
+    [ $failed = 0 ] || { cat "$folder"/*.log >&2; say "a node did not end in good order: what it counted is lost"; }
+    return $failed
 }
-trap 'end_nodes; rm -rf "$folder"' EXIT
+trap 'end_nodes || true; rm -rf "$folder"' EXIT
 
 export SWITCHBOARD__HTTP__LISTEN=127.0.0.1:0 SWITCHBOARD__ADMIN__LISTEN=127.0.0.1:0 SWITCHBOARD__SHUTDOWN__DRAIN=1s
 export SWITCHBOARD__RATE_LIMITS__DEFAULT=1000000/1m SWITCHBOARD__LIMITS__CONNECTS=0

@@ -50,10 +50,9 @@ impl Shard {
     pub(super) fn settle_place(&mut self) {
         self.check_found();
         // The first rooms find it when they are opened.
-        let is_live = |room: &Following| room.phase == Phase::Live;
         if !self.place.is_found()
             && matches!(self.search, Search::Over)
-            && self.rooms.values().any(|room| is_live(room))
+            && self.rooms.values().any(|room| room.phase == Phase::Live)
         {
             self.find();
         }
