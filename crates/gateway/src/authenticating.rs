@@ -1,7 +1,9 @@
 //! Sockets that came without a token, where a dialect lets them: they are nobody's until they have
 //! sent one, and nothing but that is understood until then.
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use switchboard_messaging::publish;
 use switchboard_protocol::dialect::Authentication;
 use switchboard_protocol::{Call, ClientEvent, Detail, ErrorCode, ErrorObject, Timestamp};
 use switchboard_socketio::{Event, Handshake, Socket, SocketId};
@@ -52,7 +54,7 @@ impl Door {
         socket: &Socket,
         seat: &Seat,
         event: &Event,
-    ) -> Result<Value, ErrorObject> {
+    ) -> Result<Box<RawValue>, ErrorObject> {
         let authentication = self
             .authentication(socket)
             .ok_or_else(ErrorObject::internal)?;
@@ -72,7 +74,7 @@ impl Door {
         self.rooms
             .place(&opened.session.viewer().organization)
             .await;
-        Ok(authenticated(opened))
+        authenticated(opened)
     }
 
     /// Opens a session for a socket that is nobody's.
@@ -110,7 +112,7 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         event: &Event,
-    ) -> Option<Result<Value, ErrorObject>> {
+    ) -> Option<Result<Box<RawValue>, ErrorObject>> {
         let authentication = self.authentication(socket)?;
         if event.name != authentication.event {
             return None;
@@ -125,7 +127,7 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         event: &Event,
-    ) -> Result<Value, ErrorObject> {
+    ) -> Result<Box<RawValue>, ErrorObject> {
         let decode = |_| {
             let token = token_of(authentication, event)?;
             Ok(Call::RefreshAuth { token })
@@ -135,7 +137,7 @@ impl Door {
         if let Call::RefreshAuth { token } = call {
             self.refresh(socket, opened, &token).await?;
         }
-        Ok(authenticated(opened))
+        authenticated(opened)
     }
 }
 
@@ -149,6 +151,6 @@ fn token_of(authentication: &Authentication, event: &Event) -> Result<String, Ve
     }
 }
 
-fn authenticated(opened: &Opened) -> Value {
-    json!({"userId": opened.session.viewer().user})
+fn authenticated(opened: &Opened) -> Result<Box<RawValue>, ErrorObject> {
+    publish::raw(&json!({"userId": opened.session.viewer().user}))
 }

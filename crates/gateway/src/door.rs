@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use switchboard_messaging::auth::Authenticator;
 use switchboard_messaging::hub::{Channel, Room, SessionKey, SessionRecord};
 use switchboard_messaging::presence::{self, organization_channel, user_channel};
@@ -270,7 +271,7 @@ impl Door {
             }
             Call::RecoverSession(input) => {
                 let (answer, rooms) = self.recover_session(socket, opened, input).await?;
-                return Ok(Handled::Recovered(publish::value(&answer)?, rooms));
+                return Ok(Handled::Recovered(publish::raw(&answer)?, rooms));
             }
             call => {
                 // From there on it is the store's queue in which organizations have turns.
@@ -349,13 +350,13 @@ enum Handled {
     /// A call of the use cases was carried out.
     Done(ClientEvent, Outcome),
     /// The answer to a call about the connection itself.
-    Answer(Value),
+    Answer(Box<RawValue>),
     /// The answer, and the rooms that the socket follows after it.
-    Recovered(Value, Vec<Entry>),
+    Recovered(Box<RawValue>, Vec<Entry>),
 }
 
 fn answered(answer: &impl serde::Serialize) -> Result<Handled, ErrorObject> {
-    publish::value(answer).map(Handled::Answer)
+    publish::raw(answer).map(Handled::Answer)
 }
 
 impl Application for Door {
@@ -447,7 +448,7 @@ fn too_many(limit: &'static str) -> ErrorObject {
     ErrorObject::forbidden(&format!("too many connections of this {limit}"))
 }
 
-pub(crate) fn acknowledge(ack: Option<Ack>, result: Result<Value, ErrorObject>) {
+pub(crate) fn acknowledge(ack: Option<Ack>, result: Result<Box<RawValue>, ErrorObject>) {
     if let Some(ack) = ack {
         // A socket that is gone or full needs no ack: its client will ask again.
         let _ = ack.send(&Answer::from(result));

@@ -1,6 +1,6 @@
 //! `presence:subscribe`, `presence:unsubscribe` and `presence:activity`: about this socket alone.
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 use switchboard_messaging::publish;
 use switchboard_protocol::answers::Nothing;
 use switchboard_protocol::{Call, ClientEvent, ErrorObject, UserId};
@@ -24,7 +24,7 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         call: Call,
-    ) -> Result<Value, ErrorObject> {
+    ) -> Result<Box<RawValue>, ErrorObject> {
         match call {
             Call::SubscribePresence(users) => self.watch(socket, opened, users).await,
             Call::UnsubscribePresence(users) => {
@@ -35,7 +35,7 @@ impl Door {
             Call::Activity { activity, .. } => {
                 let device = &opened.session.device;
                 self.messaging.presence.activity(device, activity).await;
-                publish::value(&Nothing {})
+                publish::raw(&Nothing {})
             }
             _ => Err(ErrorObject::not_found("event")),
         }
@@ -47,7 +47,7 @@ impl Door {
         socket: &Socket,
         opened: &Opened,
         users: Vec<UserId>,
-    ) -> Result<Value, ErrorObject> {
+    ) -> Result<Box<RawValue>, ErrorObject> {
         let organization = &opened.session.viewer().organization;
         if !self.watchers.watch(organization, socket, &users) {
             let most = watchers::MOST;
@@ -63,9 +63,9 @@ impl Door {
         &self,
         opened: &Opened,
         users: Vec<UserId>,
-    ) -> Result<Value, ErrorObject> {
+    ) -> Result<Box<RawValue>, ErrorObject> {
         let caller = opened.session.caller();
-        publish::value(&self.messaging.presences(&caller, users).await?)
+        publish::raw(&self.messaging.presences(&caller, users).await?)
     }
 
     /// A client made a call: somebody is there, unless that is just what it denies.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use switchboard_protocol::{
     Call, ClientEvent, ConversationId, Detail, ErrorObject, OrganizationId, UserId,
 };
@@ -98,7 +99,7 @@ pub enum RoomEffect {
 #[derive(Debug)]
 pub struct Outcome {
     /// `data` of the ack.
-    pub data: Value,
+    pub data: Box<RawValue>,
     /// To be carried out before the ack is sent.
     pub rooms: Vec<RoomEffect>,
     /// What the others are to hear: to be given to [`Messaging::publish`] once the ack is sent.
@@ -108,11 +109,11 @@ pub struct Outcome {
 impl Outcome {
     /// An answer that changes nothing for anybody else.
     pub fn of(answer: &impl serde::Serialize) -> Result<Self, ErrorObject> {
-        publish::value(answer).map(Self::answer)
+        publish::raw(answer).map(Self::answer)
     }
 
     /// The same, with the answer written already.
-    pub fn answer(data: Value) -> Self {
+    pub fn answer(data: Box<RawValue>) -> Self {
         Self {
             data,
             rooms: Vec::new(),

@@ -123,18 +123,10 @@ fn addressed(
     })
 }
 
-/// The payload as JSON, written once.
+/// An event's payload, or an answer's data, as JSON: written once.
 pub fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>, ErrorObject> {
     serde_json::value::to_raw_value(value).map_err(|error| {
-        tracing::error!(%error, "a payload could not be written as json");
-        ErrorObject::internal()
-    })
-}
-
-/// The payload as a value, for an ack.
-pub fn value(value: &impl serde::Serialize) -> Result<serde_json::Value, ErrorObject> {
-    serde_json::to_value(value).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written as json");
+        tracing::error!(%error, "an answer or a payload could not be written as json");
         ErrorObject::internal()
     })
 }
@@ -144,8 +136,8 @@ pub fn value(value: &impl serde::Serialize) -> Result<serde_json::Value, ErrorOb
 pub(crate) fn presence_answer(
     presence: &Presence,
     degraded: bool,
-) -> Result<serde_json::Value, ErrorObject> {
-    value(&OnePresence {
+) -> Result<Box<RawValue>, ErrorObject> {
+    raw(&OnePresence {
         presence: presence.clone(),
         degraded,
     })

@@ -1,12 +1,12 @@
 //! The answer to a call: exactly one of `{ok: true, data}` and `{ok: false, error}`.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::ErrorObject;
 
 /// What an ack callback gets.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
     /// The call was carried out.
@@ -14,7 +14,7 @@ pub enum Answer {
         /// Always `true`.
         ok: bool,
         /// What the event's row promises.
-        data: Value,
+        data: Box<RawValue>,
     },
     /// It was not.
     Failed {
@@ -25,8 +25,8 @@ pub enum Answer {
     },
 }
 
-impl From<Result<Value, ErrorObject>> for Answer {
-    fn from(result: Result<Value, ErrorObject>) -> Self {
+impl From<Result<Box<RawValue>, ErrorObject>> for Answer {
+    fn from(result: Result<Box<RawValue>, ErrorObject>) -> Self {
         match result {
             Ok(data) => Self::Ok { ok: true, data },
             Err(error) => Self::Failed { ok: false, error },

@@ -43,7 +43,8 @@ impl Guard {
         &self,
         work: impl Future<Output = StoreResult<T>>,
     ) -> StoreResult<T> {
-        let work = self.in_time(work);
+        // Each layer around it would hold and move it again.
+        let work = self.in_time(Box::pin(work));
         match &self.circuit {
             None => work.await,
             Some(circuit) => circuit

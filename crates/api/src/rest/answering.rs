@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use switchboard_messaging::Caller;
 use switchboard_messaging::requests::Turn;
 use switchboard_messaging::store::Viewer;
@@ -49,11 +50,11 @@ impl Asked {
 }
 
 /// An answer: its status and what it says.
-pub(crate) type Answer = (StatusCode, Value);
+pub(crate) type Answer = (StatusCode, Box<RawValue>);
 
 /// An answer with a body.
 pub(crate) fn says(status: StatusCode, body: &impl Serialize) -> Result<Answer, ErrorObject> {
-    Ok((status, switchboard_messaging::publish::value(body)?))
+    Ok((status, switchboard_messaging::publish::raw(body)?))
 }
 
 impl Rest {
@@ -110,7 +111,7 @@ impl Rest {
             Ok(asked) => work(asked).await,
             Err(error) => Err(error.clone()),
         };
-        let result = result.map(|(status, body)| (status, body.to_string()));
+        let result = result.map(|(status, body)| (status, String::from(Box::<str>::from(body))));
         asked_once.end(self, &caller, id, &result).await;
         let (status, body) = result?;
         Ok(written(status, body))

@@ -61,10 +61,9 @@ fn decode(text: &str) -> Option<Call> {
     Call::decode(event, args.get(1)?).ok()
 }
 
-/// From a stored message to its ack.
-fn acknowledge(message: &Message) -> Option<String> {
-    let value = publish::value(message).ok()?;
-    serde_json::to_string(&Answer::from(Ok(value))).ok()
+/// From what the others are told of a stored message to its sender's ack.
+fn acknowledge(event: &BusEvent) -> Option<String> {
+    serde_json::to_string(&Answer::from(Ok(event.data.clone()))).ok()
 }
 
 /// From an event to what goes over the wire, with its place.
@@ -90,7 +89,7 @@ pub(crate) fn piece(name: &str) -> Option<Box<dyn FnMut() -> Option<()>>> {
     let encoded = serde_json::to_vec(&event).ok()?;
     Some(match name {
         "decode" => Box::new(move || done(decode(black_box(&text)))),
-        "acknowledge" => Box::new(move || done(acknowledge(black_box(&message)))),
+        "acknowledge" => Box::new(move || done(acknowledge(black_box(&event)))),
         "announce" => Box::new(move || done(announced(black_box(&message).clone()))),
         "to-the-bus" => Box::new(move || done(serde_json::to_vec(black_box(&event)).ok())),
         "from-the-bus" => {

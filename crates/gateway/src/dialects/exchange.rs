@@ -1,5 +1,6 @@
 //! Calls and their answers, in the words of the socket's namespace.
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use switchboard_protocol::envelope::Answer;
 use switchboard_protocol::error::Detail;
@@ -48,15 +49,16 @@ impl Dialects {
         &self,
         socket: &Socket,
         call: ClientEvent,
-        data: Value,
+        data: Box<RawValue>,
         ack: Option<Ack>,
     ) {
         let Some(dialect) = self.of(socket.namespace()) else {
             send(ack, &Answer::from(Ok(data)));
             return;
         };
+        let data: Value = serde_json::from_str(data.get()).unwrap_or_default();
         let told = dialect.tell_caller(call, &data);
-        send(ack, &Answer::from(Ok(dialect.answer(data))));
+        send(ack, &json!({"ok": true, "data": dialect.answer(data)}));
         self.emit_to_caller(socket, &told);
     }
 

@@ -254,7 +254,11 @@ async fn however_many_devices_a_user_has_all_are_told_of_again() {
     }
     redis.resume();
     a.until_it_answers().await;
-    a.renew().await;
+    // So many may take more than a command's time on a busy machine; a node goes on with the next lease.
+    let patience = Instant::now() + Duration::from_secs(20);
+    while let Err(error) = a.try_renew().await {
+        assert!(Instant::now() < patience, "{error}");
+    }
     let socket = "s7".into();
     let gone = PresenceChange::Gone { socket };
     let at = Timestamp::from_millis(1);

@@ -36,7 +36,7 @@ pub(super) async fn alter(
 pub(super) fn answer(altered: &Altered, events: Vec<BusEvent>) -> Result<Outcome, ErrorObject> {
     let conversation = altered.view.clone().ok_or(Refusal::NotMember)?;
     Ok(Outcome {
-        data: publish::value(&OneConversation { conversation })?,
+        data: publish::raw(&OneConversation { conversation })?,
         rooms: Vec::new(),
         events,
     })

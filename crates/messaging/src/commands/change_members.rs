@@ -59,7 +59,7 @@ async fn change(
         rev: altered.rev,
     };
     Ok(Outcome {
-        data: publish::value(&answer)?,
+        data: publish::raw(&answer)?,
         rooms: Vec::new(),
         events,
     })

@@ -42,7 +42,7 @@ pub(crate) async fn run(
     } else {
         Vec::new()
     };
-    let data = publish::value(&CreatedConversation {
+    let data = publish::raw(&CreatedConversation {
         conversation: made.view,
         created: made.created,
     })?;

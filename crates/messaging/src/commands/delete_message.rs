@@ -34,7 +34,7 @@ pub(crate) async fn run(
     let answer = OneMessage {
         message: deleted.message,
     };
-    let data = publish::value(&answer)?;
+    let data = publish::raw(&answer)?;
     if !changed {
         return Ok(Outcome::answer(data));
     }

@@ -33,7 +33,7 @@ pub(crate) async fn run(
     };
     let message = app.store.edit(edit).await?;
     let answer = OneMessage { message };
-    let data = publish::value(&answer)?;
+    let data = publish::raw(&answer)?;
     let conversation = answer.message.conversation_id;
     let event = ServerEvent::MessageEdited(MessageChanged::of(answer.message));
     let (organization, except) = (&caller.viewer().organization, caller.socket.as_deref());

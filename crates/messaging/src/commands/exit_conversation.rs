@@ -17,7 +17,7 @@ pub(crate) async fn run(
 ) -> Result<Outcome, ErrorObject> {
     let (altered, events) = alter(app, caller, conversation, Altering::Exit).await?;
     Ok(Outcome {
-        data: publish::value(&Exited { rev: altered.rev })?,
+        data: publish::raw(&Exited { rev: altered.rev })?,
         rooms: Vec::new(),
         events,
     })

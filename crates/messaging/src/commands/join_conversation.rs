@@ -40,7 +40,7 @@ pub(crate) async fn run(
     });
     // Live events begin where the answer ends: after the `rev` that it shows.
     let rev = view.conversation.rev;
-    let data = publish::value(&JoinedConversation {
+    let data = publish::raw(&JoinedConversation {
         conversation: view,
         members,
         changes,

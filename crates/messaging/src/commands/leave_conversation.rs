@@ -18,7 +18,7 @@ pub(crate) async fn run(
     found.ok_or(Refusal::NoConversation)?;
     let rooms = vec![RoomEffect::Leave { conversation }];
     Ok(Outcome {
-        data: publish::value(&Nothing {})?,
+        data: publish::raw(&Nothing {})?,
         rooms,
         events: Vec::new(),
     })

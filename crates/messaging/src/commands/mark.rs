@@ -18,7 +18,7 @@ pub(crate) async fn delivered(
     mark: Watermark,
 ) -> Result<Outcome, ErrorObject> {
     let (moved, events) = advance(app, caller, mark, ReceiptKind::Delivered).await?;
-    let data = publish::value(&DeliveredUpTo {
+    let data = publish::raw(&DeliveredUpTo {
         delivered_seq: moved.delivered_seq,
     })?;
     Ok(Outcome {
@@ -34,7 +34,7 @@ pub(crate) async fn read(
     mark: Watermark,
 ) -> Result<Outcome, ErrorObject> {
     let (moved, events) = advance(app, caller, mark, ReceiptKind::Read).await?;
-    let data = publish::value(&ReadUpTo {
+    let data = publish::raw(&ReadUpTo {
         read_seq: moved.read_seq,
         unread_count: moved.unread_count,
     })?;

@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let answer = OneMessage {
         message: reacted.message,
     };
-    let data = publish::value(&answer)?;
+    let data = publish::raw(&answer)?;
     if !reacted.changed {
         return Ok(Outcome::answer(data));
     }

@@ -36,7 +36,7 @@ pub(crate) async fn subscribe(
         }
     }
     Ok(Outcome {
-        data: publish::value(&Subscribed { joined, failed })?,
+        data: publish::raw(&Subscribed { joined, failed })?,
         rooms,
         events: Vec::new(),
     })
@@ -67,7 +67,7 @@ pub(crate) async fn unsubscribe(
     let leave = |id: &ConversationId| RoomEffect::Leave { conversation: *id };
     Ok(Outcome {
         rooms: left.iter().map(leave).collect(),
-        data: publish::value(&Unsubscribed {
+        data: publish::raw(&Unsubscribed {
             failed: failed.collect(),
             left,
         })?,

@@ -17,7 +17,7 @@ pub(crate) async fn run(
     may_type(app, caller, conversation).await?;
     let news = app.typing.typing(caller, conversation, is_typing).await?;
     Ok(Outcome {
-        data: publish::value(&Nothing {})?,
+        data: publish::raw(&Nothing {})?,
         rooms: Vec::new(),
         events: news.into_iter().collect(),
     })

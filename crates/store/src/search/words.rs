@@ -34,8 +34,10 @@ enum Part {
 
 fn part(c: char) -> Part {
     match c {
-        // Ideographs, kana and the like; symbols and emoji. Skin tones only colour what is before.
-        '\u{1F3FB}'..='\u{1F3FF}' => Part::None,
+        c if c.is_ascii_alphanumeric() => Part::Letter,
+        // Skin tones only colour what is before.
+        '\0'..='\x7F' | '\u{1F3FB}'..='\u{1F3FF}' => Part::None,
+        // Ideographs, kana and the like; symbols and emoji.
         '\u{3040}'..='\u{30FF}'
         | '\u{3400}'..='\u{9FFF}'
         | '\u{F900}'..='\u{FAFF}'
@@ -80,11 +82,21 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 }
 
 fn word(text: &str, at: Range<usize>) -> Option<Word> {
-    let folded = text[at.clone()].nfkc().flat_map(char::to_lowercase).nfkc();
+    let written = &text[at.clone()];
+    if written.is_ascii() {
+        // What most are written in is its own normal form.
+        let text = written[..written.len().min(MAX_WORD)].to_ascii_lowercase();
+        return Some(Word { text, at });
+    }
+    let text = folded(written);
+    (!text.is_empty()).then_some(Word { text, at })
+}
+
+fn folded(written: &str) -> String {
+    let folded = written.nfkc().flat_map(char::to_lowercase).nfkc();
     // Composing may bring what is no part of a word, such as the stroke of "½".
     let folded = folded.filter(|c| part(*c) != Part::None);
-    let text: String = folded.take(MAX_WORD).collect();
-    (!text.is_empty()).then_some(Word { text, at })
+    folded.take(MAX_WORD).collect()
 }
 
 #[cfg(test)]
@@ -127,6 +139,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ascii_is_folded_as_all_else_is(text in "[ -~]{0,80}|[a-zA-Z0-9]{60,70}") {
+            for word in words(&text) {
+                prop_assert_eq!(&word.text, &folded(&text[word.at]));
+            }
+        }
+
         #[test]
         fn words_are_where_they_say_and_have_nothing_that_a_database_could_misread(text in ".{0,80}") {
             let mut end = 0;
