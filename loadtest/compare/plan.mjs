@@ -9,7 +9,7 @@ export const LATENCY_LIMIT_MS = 100;
 /** Senders' rooms are quick to make, and what is measured begins after the caches are warm. */
 const timing = (quick) => (quick ? { warmup: "1s", duration: "3s", grace: "3s" } : { warmup: "2s", duration: "5s", grace: "5s" });
 
-/** How rates rise: doubled until one is too much, then the middle between the last two, to a tenth; a rate is too much when it was `tries` times. */
+/** How rates rise: doubled until one is too much, then halved between the last two; a rate is too much when it was `tries` times. */
 const rising = (quick, start) => ({ start, factor: 2, refine: quick ? 0 : 3, tries: quick ? 1 : 2 });
 
 /**

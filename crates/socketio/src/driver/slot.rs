@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::Value;
 use tokio::time::Sleep;
 
@@ -26,8 +27,8 @@ type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) struct Slot<A: Application> {
     pub(super) socket: Socket,
     stage: Stage<A>,
-    /// Handlers that passed their turn, in the order in which they began.
-    passed: Vec<Running<()>>,
+    /// Handlers that passed their turn; only those are polled that were woken.
+    passed: Option<FuturesUnordered<Passed>>,
     mailbox: VecDeque<Queued>,
     mailbox_bytes: usize,
     /// Runs from the moment at which the socket was seen to be gone.
@@ -48,6 +49,21 @@ struct Handler {
     turn: Option<Turn>,
 }
 
+/// A handler that passed its turn.
+struct Passed {
+    socket: Socket,
+    running: Running<()>,
+}
+
+impl Future for Passed {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { socket, running } = &mut *self;
+        caught(socket, running, cx).map(|_| ())
+    }
+}
+
 struct Queued {
     event: Event,
     bytes: usize,
@@ -60,7 +76,7 @@ impl<A: Application> Slot<A> {
         Self {
             socket,
             stage: Stage::Connecting(connect),
-            passed: Vec::new(),
+            passed: None,
             mailbox: VecDeque::new(),
             mailbox_bytes: 0,
             grace: None,
@@ -99,19 +115,20 @@ impl<A: Application> Slot<A> {
 
     /// Goes on with those who passed their turn; returns whether any of them is done.
     fn poll_passed(&mut self, cx: &mut Context<'_>) -> bool {
-        let before = self.passed.len();
-        let socket = &self.socket;
-        self.passed.retain_mut(|running| {
-            let is_done = caught(socket, running, cx).is_ready();
-            if is_done {
-                socket.handled();
+        let before = self.at_work();
+        while let Some(passed) = &mut self.passed {
+            match passed.poll_next_unpin(cx) {
+                Poll::Ready(Some(())) => self.socket.handled(),
+                Poll::Ready(None) => self.passed = None,
+                Poll::Pending => break,
             }
-            !is_done
-        });
-        if self.passed.is_empty() && before > 0 {
-            self.passed = Vec::new();
         }
-        self.passed.len() < before
+        self.at_work() < before
+    }
+
+    /// How many passed their turn and are not done.
+    fn at_work(&self) -> usize {
+        self.passed.as_ref().map_or(0, FuturesUnordered::len)
     }
 
     fn step(&mut self, app: &Arc<A>, cx: &mut Context<'_>) -> bool {
@@ -157,7 +174,10 @@ impl<A: Application> Slot<A> {
         let Some(handler) = current.take_if(is_passed) else {
             return false;
         };
-        self.passed.push(handler.running);
+        let socket = self.socket.clone();
+        let running = handler.running;
+        let passed = self.passed.get_or_insert_default();
+        passed.push(Passed { socket, running });
         true
     }
 
@@ -205,7 +225,7 @@ impl<A: Application> Slot<A> {
     fn next(&mut self, app: &Arc<A>, session: Arc<A::Session>) -> bool {
         let gone = self.socket.gone();
         let keeps = gone.is_none_or(DisconnectReason::keeps_received_events);
-        let goes_on = self.passed.is_empty() || (keeps && self.next_overtakes(app));
+        let goes_on = self.at_work() == 0 || (keeps && self.next_overtakes(app));
         if !goes_on {
             return false;
         }
@@ -230,13 +250,13 @@ impl<A: Application> Slot<A> {
     fn next_overtakes(&self, app: &Arc<A>) -> bool {
         let next = self.mailbox.front();
         let overtakes = |queued: &Queued| app.may_overtake(&self.socket, &queued.event);
-        self.passed.len() < OVERLAPPING && next.is_some_and(overtakes)
+        self.at_work() < OVERLAPPING && next.is_some_and(overtakes)
     }
 
     fn leave(&mut self, app: &Arc<A>, session: Arc<A::Session>) {
         self.mailbox = VecDeque::new();
         self.mailbox_bytes = 0;
-        self.passed = Vec::new();
+        self.passed = None;
         self.grace = None;
         let reason = self.socket.gone().unwrap_or_default();
         let (app, id) = (app.clone(), self.socket.id());
@@ -250,7 +270,7 @@ impl<A: Application> Slot<A> {
         let waits = matches!(
             self.stage,
             Stage::Connecting(_) | Stage::Connected(_, Some(_))
-        ) || !self.passed.is_empty();
+        ) || self.at_work() > 0;
         if !waits || self.socket.gone().is_none() {
             return false;
         }

@@ -1,6 +1,7 @@
 //! Events, acks and what closes a connection.
 
 use serde_json::json;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use switchboard_socketio::{DisconnectReason, Options};
@@ -45,6 +46,25 @@ async fn sixteen_events_that_pass_their_turn_are_at_work_at_a_time_and_the_next_
     for n in 1..=OVERLAPPING {
         assert_eq!(lab.until_event("overlap").await, [json!(n)]);
     }
+}
+
+#[tokio::test]
+async fn of_those_who_passed_their_turn_only_who_can_go_on_is_polled() {
+    let lab = Lab::start().await;
+    let mut client = lab.joined().await;
+    for n in 0..OVERLAPPING {
+        client.send(&format!("2[\"overlap\",{n}]")).await;
+    }
+    for _ in 0..OVERLAPPING {
+        lab.until(&Seen::Held).await;
+    }
+    for n in 0..OVERLAPPING {
+        lab.app.gate.add_permits(1);
+        assert_eq!(lab.until_event("overlap").await, [json!(n)]);
+    }
+    // When it begins, when it has passed, and when it goes on; all of them each time would be 150.
+    let polls = lab.app.polls.load(Ordering::Relaxed);
+    assert!(polls <= 4 * OVERLAPPING, "{polls} polls");
 }
 
 #[tokio::test]

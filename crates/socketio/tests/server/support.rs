@@ -83,6 +83,7 @@ impl Lab {
         let app = Arc::new(App {
             seen,
             gate: Semaphore::new(0),
+            polls: 0.into(),
             greet: OnceLock::new(),
         });
         let server = Server::new_shared(options, app.clone());

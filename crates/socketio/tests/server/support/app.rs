@@ -1,5 +1,8 @@
 //! An application that does what clients tell it, and notes it.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
@@ -23,6 +26,8 @@ pub(crate) struct App {
     pub(super) seen: mpsc::Sender<Seen>,
     /// Handlers that were told to wait take a permit from here.
     pub(crate) gate: Semaphore,
+    /// How often those who passed their turn were polled at the gate.
+    pub(crate) polls: AtomicUsize,
     /// What a test does when a client connects, before anything else.
     pub(crate) greet: OnceLock<Greet>,
 }
@@ -125,7 +130,12 @@ impl Application for App {
             "hold" => self.wait_at_gate().await,
             "overlap" => {
                 turn.pass();
-                self.wait_at_gate().await;
+                let mut waiting = pin!(self.wait_at_gate());
+                poll_fn(|cx| {
+                    self.polls.fetch_add(1, Ordering::Relaxed);
+                    waiting.as_mut().poll(cx)
+                })
+                .await;
             }
             "kick" => socket.disconnect(),
             "close" => socket.close(),
